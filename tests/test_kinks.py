@@ -330,3 +330,42 @@ def test_what_comes_back_through_a_saturated_softmax_is_no_noise() -> None:
     assert np.allclose(problem.solve()["dL/dz"], [share, -share], rtol=1e-9, atol=0)
     assert problem.check({"dL/dz": ["4.2e-18", "-4.2e-18"]})["dL/dz"].verdict == "correct"
     assert problem.check({"dL/dz": ["0.1", "0"]})["dL/dz"].verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("formula", "x", "said", "slopes"),
+    [
+        (
+            "relu6(x)",
+            [6, 5, 7],
+            "x₁ is exactly 6, where the rectified linear unit that ends at 6",
+            (0, 1, 0),
+        ),
+        (
+            "clip(x)",
+            [2, 1, 0],
+            "x₂ is exactly 1, where the clipping on both sides has a corner",
+            (0, 1, 1),
+        ),
+        ("clip(x, limit=3)", [-3, 2, 4], "x₁ is exactly −3, where the clipping", (1, 1, 0)),
+        ("elu(x, alpha=2)", [0, 1, 3], "has a corner: the slope 2 is taken", (2, 1, 1)),
+    ],
+)
+def test_a_corner_that_no_convention_names_is_told_of(
+    formula: str, x: list[float], said: str, slopes: tuple[float, ...]
+) -> None:
+    """With the slope taken there, which is one of those on its two sides (relu6: PyTorch's 0)."""
+    problem = {"values": {"x": x}, "equations": [f"y = {formula}", "L = sum(y)"]}
+    assert said in " ".join(run(problem, "--width", "200").split())
+    assert solved(problem)["dL/dx"] == pytest.approx(slopes)
+    done = CliRunner().invoke(main, ["lint", "-", "--width", "200"], input=yaml.safe_dump(problem))
+    assert "where it has a corner -> other numbers" in done.stdout
+    away = {**problem, "values": {"x": [0.25, 0.5, 0.75]}}
+    assert "corner" not in run(away)
+    done = CliRunner().invoke(main, ["lint", "-"], input=yaml.safe_dump(away))
+    assert "corner" not in done.stdout
+
+
+def test_the_slope_of_huber_has_no_corner_of_its_own_in_the_loss() -> None:
+    problem = {"values": {"x": [1, 2]}, "equations": ["L = sum(huber(x))"]}
+    assert "corner" not in run(problem)

@@ -76,6 +76,24 @@ def test_layer_norm_is_pytorch_s(seed: int) -> None:
         close(found[id], value)
 
 
+@pytest.mark.parametrize("name", ["layer_norm", "batch_norm"])
+def test_a_norm_without_scale_and_shift_has_1_and_0(name: str) -> None:
+    values, axis = drawn(3, X=(3, 4), G=(3, 4)), 1 if name == "layer_norm" else 0
+    found = solved(values, f"O = {name}(X, epsilon=0.1)", "L = sum(G * O)")
+    hat = numpy_norm(values["X"], axis, 0.1)
+    close(found["O"], hat)
+    g, below = values["G"], np.sqrt(values["X"].var(axis, keepdims=True) + 0.1)
+    wanted = g - g.mean(axis, keepdims=True) - hat * (g * hat).mean(axis, keepdims=True)
+    close(found["dL/dX"], wanted / below)
+    (step,) = [step for step in found.trace["steps"] if step["id"] == "O"]
+    assert "xhat_O" not in {step["id"] for step in found.trace["steps"]}, "it is O itself"
+    assert step["formula"].startswith("(X - "), step["formula"]
+    scaled = solved(values, f"O = {name}(X, 3, epsilon=0.1)", "L = sum(G * O)")
+    close(scaled["O"], 3 * hat)
+    with pytest.raises(backprop.Error, match="takes 1 to 3 arguments, and here are 4"):
+        solved(values, f"O = {name}(X, 1, 0, 0)", "L = sum(O)")
+
+
 def numpy_norm(x: Any, axis: int, eps: float) -> Any:
     return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
 
@@ -130,7 +148,7 @@ def test_a_norm_within_a_formula_is_the_same() -> None:
         ("batch_norm(X, gamma, beta, axis=2)", "has no axis 2"),
         ("batch_norm(X, W, beta)", "the scale of batch_norm is a vector of 3"),
         ("layer_norm(X, gamma, X)", "the shift of layer_norm"),
-        ("layer_norm(X)", "takes 3 arguments"),
+        ("layer_norm()", "takes 1 to 3 arguments"),
         ("standardize(X)", "needs an axis"),
         ("batch_norm(X, gamma, beta, eps=1)", "no option `eps`"),
     ],

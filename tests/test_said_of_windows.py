@@ -105,6 +105,40 @@ def test_what_is_taken_from_a_gradient_that_goes_through_a_softmax(formula: str,
     assert said in page(f"A = {formula}", "L = sum(A * X)")
 
 
+@pytest.mark.parametrize(
+    ("formula", "wrt", "said"),
+    [
+        ("softmax(X, axis=1)", "X", "the sum is taken from every column"),
+        ("standardize(X, axis=0)", "X", "the mean is taken from every row"),
+        ("standardize(X, axis=1)", "X", "the square root divides every column"),
+        ("batch_norm(X, g, 0)", "X", "the square root divides every row"),
+        ("batch_norm(X, g, 0)", "xhat_A", "g multiplies every row"),
+    ],
+)
+def test_the_gradient_as_arrays_says_what_meets_every_row(
+    formula: str, wrt: str, said: str
+) -> None:
+    """The page of one gradient, where no entry stands beside the formula."""
+    equations, options = (f"A = {formula}", "L = sum(A * X)"), f"--of L --wrt {wrt}"
+    lines = page(*equations, options=options, g=[1, 2, 3, 4]).splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("As arrays")))
+    end = next(n for n, line in enumerate(lines[start + 1 :], start + 1) if line.endswith("──"))
+    assert said in [line.strip() for line in lines[start:end]]
+
+
+def test_what_a_standardisation_takes_from_every_row() -> None:
+    said = page("A = standardize(X, axis=0, epsilon=0.1)", "L = sum(A * X)")
+    assert "the mean is taken from every row" in said
+    assert "the square root divides every row" in said
+
+
+def test_a_gradient_of_one_factor_says_which_sample_it_is_of() -> None:
+    done = CliRunner().invoke(
+        main, ["derive", "problems/regression/linear.yaml", "--of", "L", "--wrt", "Y"]
+    )
+    assert "the factor is that of sample n" in done.stdout
+
+
 @pytest.mark.parametrize("affine", ["x W + b", "W x + b"])
 def test_the_class_of_a_batch_is_that_of_each_sample(tmp_path: Path, affine: str) -> None:
     layer = {"weights": [[1, 2], [0, 1]], "activation": "softmax"}

@@ -145,6 +145,51 @@ def test_a_convolution_and_its_gradients_are_those_of_pytorch(seed: int) -> None
         np.testing.assert_allclose(found[id], array, rtol=1e-9, atol=1e-12, err_msg=id)
 
 
+def transposed(seed: int) -> tuple[Array, Array, int, int, int]:
+    """x (channels × places), k (channels × what comes out × window), axes, stride, padding."""
+    rng = np.random.default_rng(seed)
+    axes, stride = int(rng.integers(1, 3)), int(rng.integers(1, 4))
+    window, places = rng.integers(1, 4, axes), rng.integers(1, 4, axes)
+    padding = int(rng.integers(0, max(1, (min((places - 1) * stride + window) + 1) // 2)))
+    channels, out = map(int, rng.integers(1, 3, 2))
+    x = rng.integers(-4, 5, (channels, *places)).astype(float)
+    return x, rng.integers(-3, 4, (channels, out, *window)).astype(float), axes, stride, padding
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_transposed_convolution_and_its_gradients_are_those_of_pytorch(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    x, k, axes, stride, padding = transposed(seed)
+    held = {"x": torch.tensor(x, requires_grad=True), "k": torch.tensor(k, requires_grad=True)}
+    functions = torch.nn.functional
+    put = functions.conv_transpose1d if axes == 1 else functions.conv_transpose2d
+    held["z"] = put(held["x"][None], held["k"], stride=stride, padding=padding)[0]
+    held["z"].retain_grad()
+    (torch.tanh(held["z"] / 10) ** 2).sum().backward()
+    plain = len(x) == 1 and k.shape[1] == 1 and seed % 2  # without channels
+    values = {"x": (x[0] if plain else x).tolist(), "k": (k[0, 0] if plain else k).tolist()}
+    formula = f"conv_transpose(x, k, stride={stride}, padding={padding}" + (
+        ")" if plain else f", axes={axes})"
+    )
+    equations = [f"z = {formula}", "h = tanh(z / 10)", "L = sum(h^2)"]
+    found = solved({"values": values, "equations": equations})
+    wanted = {"z": held["z"], **{f"dL/d{id}": each.grad for id, each in held.items()}}
+    for id, tensor in wanted.items():
+        array = tensor.detach().numpy().reshape(found[id].shape)
+        np.testing.assert_allclose(found[id], array, rtol=1e-9, atol=1e-12, err_msg=id)
+
+
+def test_a_transposed_convolution_is_printed_as_one_with_the_turned_kernel() -> None:
+    values = {"x": [1, 2, -1], "w": [1, 2, 0]}
+    equations = ["y = conv_transpose(x, w, stride=2, padding=1)", "L = sum(y^2)"]
+    whole = yaml.safe_dump({"values": values, "equations": equations})
+    page = CliRunner().invoke(main, ["solve", "-"], input=whole).output
+    assert "y = pad(spaced(x)) ∗ rot(w)" in page
+    assert "y₃ = x₂ · w₂ = 2 · 2 = 4" in page  # of 1 2 0 · · / · · 2 4 0 / …, the ends taken off
+    assert "each entry puts the kernel, that many times, where its window is" in page
+    assert "∂L/∂x = pad(∂L/∂y) ∗ w" in page
+
+
 # Pooling ------------------------------------------------------------------------------------------
 
 
@@ -341,6 +386,8 @@ def test_samples_are_no_picture() -> None:
     [
         ("conv(X, K, stride=2)", "does not come out whole"),
         ("conv(X, x)", "does not slide over"),
+        ("conv_transpose(X, x)", "does not slide over"),
+        ("conv_transpose(X, K, padding=2)", "takes off all"),
         ("conv(X, K, padding=-1)", "at least 0"),
         ("conv(X, K, axes=3)", "along 1 axis or 2"),
         ("max_pool(X, 2)", "does not come out whole"),

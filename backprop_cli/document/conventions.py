@@ -240,7 +240,7 @@ def _sliding(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     yield f"{'(*)' if names.ascii else '∗'} slides the kernel as it is (cross-correlation)"
     if trace.convention.get("convolution") == "flipped":
         yield "a convolution turns its kernel by 180° first: rot"
-    elif "conv_input" in used:
+    elif "conv_transpose" in used:
         yield "rot turns by 180°"
 
 

@@ -39,6 +39,7 @@ from backprop_cli.document.document_data import (
     Rows,
 )
 from backprop_cli.document.names import Names, taken_by_functions
+from backprop_cli.document.step_words import unsaid
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import (
     DOTS,
@@ -203,6 +204,7 @@ class _Maker(Maker):
             if stated:
                 rows = (line for part in parts for line in self.stated(part))
                 yield Rows((*rows, *self.deltas(parts)))
+                yield from map(Note, self.unsaid(parts))
                 continue
             for part in parts:
                 yield from _PARTS[type(part)](self, part)
@@ -236,6 +238,14 @@ class _Maker(Maker):
         used = (name for part in stated for e in (part.left, *part.forms) for name in symbols(e))
         for name in dict.fromkeys(name for name in used if name in self.names.deltas):
             yield Row(self.names.node(name), plain.node(name))
+
+    def unsaid(self, parts: Sequence[TensorPart]) -> dict[str, None]:
+        """What formulas leave unsaid beside which no entry stands."""
+        alone = (part for part in parts if isinstance(part, Stated) and part.alone)
+        found: dict[str, None] = {}
+        for form in (form for part in alone for form in part.forms):
+            found |= unsaid(form, self.shapes, self.names, goes_back=True)
+        return found
 
     def where(self, part: Where) -> Iterator[Part]:
         words = (_BLANK, Word(f"is {part.words}"), _BLANK)

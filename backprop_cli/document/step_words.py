@@ -14,7 +14,7 @@ from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.document.window_words import WINDOWED, of_windows
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.operations.table import TABLE, Sizes, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation, written_out
 from backprop_cli.trace import Step
 
 SECTIONS = MappingProxyType(
@@ -247,17 +247,35 @@ def _delta(step: Step, names: Names) -> Iterator[str]:
         yield f"{names.text(step.id)} = {plain.text(step.id)}"
 
 
-def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[str, ...]:
-    """What its symbols leave unsaid."""
+def unsaid(
+    expr: Expr, shapes: Mapping[str, Shape], names: Names, *, goes_back: bool
+) -> dict[str, None]:
+    """What the symbols of a formula leave unsaid."""
     found: dict[str, None] = {}
-    for node in walk(step.expr):
-        if isinstance(node, Op) and node.name in _REMARKS:
+    for node in _written(expr, shapes):
+        if node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
-        if isinstance(node, Op) and node.name in WINDOWED:
-            found |= dict.fromkeys(of_windows(node, shapes, names))
-        if isinstance(node, Op) and node.name in _MET:
+        if node.name in WINDOWED:
+            found |= dict.fromkeys(of_windows(node, shapes, names, goes_back=goes_back))
+        if node.name in _MET:
             found |= dict.fromkeys(_spread_out(node, shapes, names))
     found.pop("", None)
+    return found
+
+
+def _written(expr: Expr, shapes: Mapping[str, Shape]) -> Iterator[Op]:
+    """The operations that are printed: what is written as its definition, in that."""
+    for node in walk(expr):
+        if not isinstance(node, Op):
+            continue
+        yield node
+        if node.name in TABLE and TABLE[node.name].notation.kind == "defined":
+            definition = written_out(node, Sizes(shapes, {}))
+            yield from (each for each in walk(definition or node) if isinstance(each, Op))
+
+
+def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[str, ...]:
+    found = unsaid(step.expr, shapes, names, goes_back=step.phase != "forward")
     stacked = isinstance(step.expr, Op) and step.expr.name == "stack" and len(step.shape) == 2
     if stacked and step.rule != "over-time":  # whose words say so
         found["a row each"] = None
@@ -276,7 +294,7 @@ def _symbol(text: str, names: Names) -> str:
 
 
 def _named(node: Op, names: Names) -> str:
-    if node.option("keep"):
+    if node.option("keep") or operation(node).elementwise:
         return f"the {noun(node.name)}"
     match node.args[0]:
         case Sym(name):
@@ -318,6 +336,10 @@ def _line(node: Op, shapes: Mapping[str, Shape]) -> str:
         return node.name
     if node.option("keep") and len(Sizes(shapes, {}).shape(node)) == 2:
         return "row" if node.whole("axis") in (0, -2) else "column"
+    if node.name in TABLE and TABLE[node.name].elementwise:  # the root of a row is one
+        parts = [arg for arg in node.args if not _is_number(arg, shapes)]
+        lines = {_line(arg, shapes) if isinstance(arg, Op) else "" for arg in parts}
+        return lines.pop() if len(lines) == 1 else ""
     return ""
 
 

@@ -96,7 +96,7 @@ def example(step: Step, formulas: Formulas, used: Known) -> Iterator[Equation]:
     node, value = _windowed(step), step.value
     if node is None or value is None or not value.size:
         return
-    places = [tuple(size // 2 if node.name == "conv_input" else 0 for size in value.shape)]
+    places = [tuple(size // 2 if node.name == "conv_transpose" else 0 for size in value.shape)]
     if node.name in _POOLING:
         places = [*islice(np.ndindex(value.shape), _MOST_WINDOWS)]
     yield from formulas.examples(step, used, places, _LONGEST)

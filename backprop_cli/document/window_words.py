@@ -14,16 +14,23 @@ from backprop_cli.operations.table import Sizes
 _POOLING = ("max_pool", "mean_pool")
 _GOES = {
     "conv_kernel": "every place of the kernel adds up",
-    "conv_input": "each entry through every window it is in",
+    "conv_transpose": "each entry through every window it is in",
     "to_winners": "each entry goes to the largest of its window",
     "to_windows": "each entry goes to all entries of its window",
 }
 WINDOWED = frozenset({*SLIDING, *_POOLING, *_GOES})
 
 
-def of_windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
-    """What is said of it beside its formula."""
-    if node.name in _GOES:
+_PUT = "each entry puts the kernel, that many times, where its window is; what overlaps adds up"
+
+
+def of_windows(
+    node: Op, shapes: Mapping[str, Shape], names: Names, *, goes_back: bool
+) -> Iterator[str]:
+    """What is said of it beside its formula, forward or where a gradient goes back."""
+    if node.name == "conv_transpose" and not goes_back:
+        yield _PUT
+    elif node.name in _GOES:
         yield _GOES[node.name]
     if node.name in _POOLING:
         yield _windows(node, shapes, names)
@@ -41,12 +48,12 @@ def _windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> str:
 
 def _zeros(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
     """Which zeros are put around what slides, and between its entries."""
-    how = sliding(node)
+    how = sliding(node, Sizes(shapes, {}).shape(node.args[0]))
     if node.name == "conv" and how.stride != 1:
         yield f"the kernel moves {how.stride} at a time"
     elif how.stride != 1:
         yield f"spaced puts {_counted(how.stride - 1)} between neighbours"
-    if node.name != "conv_input":
+    if node.name != "conv_transpose":
         if how.padding:
             yield _padded(how.padding) + _outside(node.args[0], names)
         return

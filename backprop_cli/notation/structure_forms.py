@@ -240,15 +240,15 @@ def conv(writer: Writer, node: Op) -> Part:
 def conv_kernel(writer: Writer, node: Op) -> Part:
     """X ∗ ∂L/∂Z."""
     x, g = node.args
-    return _slid(writer, _padded(x, node, writer), _spaced(g, node))
+    return _slid(writer, _padded(x, node, writer), _spaced(g, node, sliding(node).axes))
 
 
-def conv_input(writer: Writer, node: Op) -> Part:
+def conv_transpose(writer: Writer, node: Op) -> Part:
     """pad(∂L/∂Z) ∗ rot(K)."""
     g, k = node.args
-    axes = int(str(node.option("axes", AXES)))
+    axes = sliding(node, writer.shape(g) or (1,) * AXES).axes
     shape, padding = writer.shape(k) or (), int(str(node.option("padding", 0)))
-    wide = _spaced(g, node)
+    wide = _spaced(g, node, axes)
     places = tuple(size for size in shape[len(shape) - axes :] if isinstance(size, int))
     widths = around(places, padding)
     if len(places) < axes or any(widths):
@@ -273,9 +273,8 @@ def _padded(x: Expr, node: Op, writer: Writer) -> Expr:
     return op("zero_padded", x, width=how.padding, axes=_kept(how.axes)) if how.padding else x
 
 
-def _spaced(g: Expr, node: Op) -> Expr:
+def _spaced(g: Expr, node: Op, axes: int) -> Expr:
     stride = int(str(node.option("stride", 1)))
-    axes = int(str(node.option("axes", AXES)))
     return op("zeros_between", g, step=stride, axes=_kept(axes)) if stride != 1 else g
 
 

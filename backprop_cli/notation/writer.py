@@ -59,7 +59,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "drop_last": structure.dropped,
         "part": structure.part_of,
         "conv": structure.conv,
-        "conv_input": structure.conv_input,
+        "conv_transpose": structure.conv_transpose,
         "conv_kernel": structure.conv_kernel,
         "zero_padded": structure.pad,
         "zeros_between": structure.spaced,

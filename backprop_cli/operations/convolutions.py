@@ -2,7 +2,8 @@
 
 The last one or two axes of an array are places (`axes`; a vector has one); one before them is of
 channels, in a kernel of channels or filters, and one before that in a kernel is of filters. The
-three convolutions are the three sides of Σ g · conv(x, k), so that each pulls back to the others.
+three convolutions are the three sides of Σ g · conv(x, k), so that each pulls back to the others:
+what comes back to the picture is the transposed convolution, which a file may use, too.
 """
 
 from __future__ import annotations
@@ -156,10 +157,30 @@ def _fitting(how: Sliding) -> str:
 
 def _input_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     g, k = shapes
-    how = sliding(node)
+    how = sliding(node, g)
     (filters, places), (own, window) = split(g, how.axes), split(k, how.axes)
+    if len(places) < how.axes or len(filters) > 1 or len(window) < how.axes:
+        raise ShapeError(_unfit(g, k, how), _putting(how))
+    if len(own) not in ((1, 2) if filters else (0, 1)):
+        raise ShapeError(_unfit(g, k, how), _putting(how))
+    if filters and own[0] != filters[0]:
+        raise ShapeError(
+            f"{described(g)} has {filters[0]} channels, and here are kernels for {own[0]}",
+            f"a kernel, or a list of them, for each of the {filters[0]} channels",
+        )
     pairs = _along_each_axis(places, window)
-    return own[len(filters) :] + tuple(_before(o, n, how) for o, n in pairs)
+    found = tuple(_before(o, n, how) for o, n in pairs)
+    if any(isinstance(size, int) and size < 1 for size in found):
+        raise ShapeError(
+            f"a padding of {how.padding} takes off all that {node.name} gives", "a smaller padding"
+        )
+    return own[len(filters) :] + found
+
+
+def _putting(how: Sliding) -> str:
+    one = "a vector" if how.axes == 1 else "a matrix"
+    more = "a list of these, one a channel of what comes out; of x with channels, a list for each"
+    return f"{one}; {more}"
 
 
 def _along_each_axis(some: Shape, others: Shape) -> list[tuple[Size, Size]]:
@@ -203,21 +224,22 @@ def in_numbers(size: Size) -> int:
 def _conv(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     x, k = node.args
     options = sliding(node, rules.shape(x)).options
-    return op("conv_input", g, k, **options), op("conv_kernel", x, g, **options)
+    return op("conv_transpose", g, k, **options), op("conv_kernel", x, g, **options)
 
 
 def _own(node: Op) -> dict[str, int | None]:
     return sliding(node).options
 
 
-def _conv_input(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+def _conv_transpose(u: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     g, k = node.args
-    return _forward(u, k, node), op("conv_kernel", u, g, **_own(node))
+    options = sliding(node, rules.shape(g)).options
+    return op("conv", u, k, **options), op("conv_kernel", u, g, **options)
 
 
 def _conv_kernel(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
     x, g = node.args
-    return op("conv_input", g, u, **_own(node)), _forward(x, u, node)
+    return op("conv_transpose", g, u, **_own(node)), _forward(x, u, node)
 
 
 def _forward(x: Expr, k: Expr, node: Op) -> Expr:
@@ -269,7 +291,7 @@ def _kernel_entry(node: Op, index: Index, write: Entries) -> Expr:
 def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
     """Σ over filters and places of g whose window the place is in, with the offset it has there."""
     g, k = node.args
-    how = sliding(node)
+    how = sliding(node, write.shape(g))
     filtered = len(write.shape(g)) - how.axes
     channels, at = split(index, how.axes)
     along: list[Along] = [((g, 0), (k, 0))] if filtered else []
@@ -354,13 +376,13 @@ CONVOLUTIONS = (
         taken=False,
     ),
     _convolution(
-        "conv_input",
-        "convolution with the turned kernel",
+        "conv_transpose",
+        "transposed convolution",
         _input_shape,
-        pullback=_conv_input,
+        pullback=_conv_transpose,
         entry=_input_entry,
-        options=_BACK,
-        public=False,
+        options=_SLIDING,
+        taken=False,
     ),
     _convolution(
         "conv_kernel",

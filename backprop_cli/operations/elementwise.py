@@ -32,6 +32,15 @@ def _exponential_below(z: Expr, alpha: Any = 1) -> Expr:
     return op("choose", z, z, build.mul(_constant(alpha), below))
 
 
+def _elu_corner(node: Op) -> tuple[tuple[float, float], ...]:
+    alpha = float(str(node.option("alpha", 1)))
+    return () if alpha == 1 else ((0.0, alpha),)
+
+
+def _limit(node: Op) -> float:
+    return float(str(node.option("limit", 1)))
+
+
 def _huber_pieces(e: Expr, delta: Any = 1) -> Expr:
     """Half the square within delta, a straight line beyond."""
     size, limit = op("abs", e), _constant(delta)
@@ -138,6 +147,7 @@ ACTIVATIONS = (
         values.elu_slope,
         _named("ELU", r"\operatorname{ELU}"),
         {"alpha": 1},
+        corners=_elu_corner,
         activation=True,
         definition=_in(_exponential_below),
         rises=True,
@@ -199,6 +209,7 @@ ACTIVATIONS = (
         notation=_named("ReLU6", r"\operatorname{ReLU6}"),
         activation=True,
         kink="relu",
+        corners=lambda _: ((6.0, 0.0),),
         exact=True,
         unfamiliar=True,
     ),
@@ -330,10 +341,9 @@ FUNCTIONS = (
         "clip",
         "clipping on both sides",
         lambda x, limit=1: np.clip(x, -limit, limit),
-        lambda x, r, node, rules: op(
-            "switch", build.sub(num(float(str(node.option("limit", 1)))), op("abs", x)), at=1
-        ),
+        lambda x, r, node, rules: op("switch", build.sub(num(_limit(node)), op("abs", x)), at=1),
         options={"limit": 1},
+        corners=lambda node: ((-_limit(node), 1.0), (_limit(node), 1.0)),
         rises=True,
         unfamiliar=True,
     ),

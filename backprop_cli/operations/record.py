@@ -183,6 +183,9 @@ class Operation(Struct, frozen=True):
     `pullback(g, r, node, rules)`, the share of each argument (None where it has none) in the
     upstream gradient g. `stages` are the steps of a definition that a person has names for.
     `options` maps each option to its default (`...` where it must be given).
+    `defaults` are those of the last arguments, where a file may leave them out.
+    `corners(node)` are other places where its slopes on two sides differ, each with the one that
+    the derivative takes there.
     `also` are other names that a file may use. `taken`: no quantity may be called so. Where courses
     call a result by the word, as `var` is the variance beside the mean `mu`, it is not.
 
@@ -209,8 +212,10 @@ class Operation(Struct, frozen=True):
     definition: Definition | None = None
     entry: Entry | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    defaults: tuple[Expr, ...] = ()
     domain: Domain | None = None
     kink: str | None = None
+    corners: Callable[[Op], tuple[tuple[float, float], ...]] = lambda _: ()
     activation: bool = False
     public: bool = True
     taken: bool = True

@@ -133,8 +133,11 @@ def conv(x: Array, k: Array, stride: int = 1, padding: int = 0, axes: int | None
     return Factors(filters.reshape(filters.shape[0], -1), columns, own + counts)
 
 
-def conv_input(g: Array, k: Array, stride: int = 1, padding: int = 0, axes: int = 2) -> Factors:
+def conv_transpose(
+    g: Array, k: Array, stride: int = 1, padding: int = 0, axes: int | None = None
+) -> Factors:
     """What comes back to the picture: the spaced g, zeros around it, and the filters turned."""
+    axes = axes or min(2, g.ndim)
     places = k.shape[-axes:]
     filters_first = _with_channels(g, axes)
     filters = k.reshape(filters_first.shape[0], -1, *places)
@@ -162,6 +165,6 @@ def _each_channel(x: Array, window: Shape) -> tuple[Array, Shape]:
 
 
 FACTORS: Mapping[str, Callable[..., Factors]] = MappingProxyType(
-    {"conv": conv, "conv_input": conv_input, "conv_kernel": conv_kernel}
+    {"conv": conv, "conv_transpose": conv_transpose, "conv_kernel": conv_kernel}
 )
 """The factors of each convolution."""

@@ -127,6 +127,10 @@ def _deviation(node: Op, variance: Expr) -> Expr:
     return op("sqrt", build.add(variance, epsilon))
 
 
+_AS_IT_IS = (build.ONE, build.ZERO)
+"""The scale and the shift that change nothing."""
+
+
 def _norm_steps(node: Op, rules: Rules) -> tuple[Stage, ...]:
     """μ and σ² with 1/n, x̂, and x̂ scaled and shifted by what is trained."""
     x, scale, shift = node.args
@@ -136,14 +140,17 @@ def _norm_steps(node: Op, rules: Rules) -> tuple[Stage, ...]:
     spread = _upright(step("mu"), node, held)
     squares = op("pow", op("sub", x, spread), num(2))
     below = _deviation(node, _upright(step("var"), node, held))
-    across = node.name == "layer_norm"
-    scaled = build.mul(_upright(scale, node, rules, across), step("xhat"))
-    return (
+    first = (
         Stage("mu", f"mean{each}", middle),
         Stage("var", f"variance{each}, with 1/n", _reduced("mean", squares, node, rules)),
-        Stage("xhat", "with mean 0 and variance 1", op("div", op("sub", x, spread), below)),
-        Stage("", "scaled and shifted", build.add(scaled, _upright(shift, node, rules, across))),
     )
+    words, normalised = "with mean 0 and variance 1", op("div", op("sub", x, spread), below)
+    if (scale, shift) == _AS_IT_IS:
+        return (*first, Stage("", f"{words} (scale 1, shift 0)", normalised))
+    across = node.name == "layer_norm"
+    scaled = build.mul(_upright(scale, node, rules, across), step("xhat"))
+    moved = build.add(scaled, _upright(shift, node, rules, across))
+    return (*first, Stage("xhat", words, normalised), Stage("", "scaled and shifted", moved))
 
 
 def _each(node: Op, rules: Rules) -> str:
@@ -296,6 +303,7 @@ WORKED_OUT = (
         _norm_steps,
         _norm_shape,
         options={"epsilon": 0, "axis": None},
+        defaults=_AS_IT_IS,
         taken=False,
     ),
     _operation(
@@ -305,6 +313,7 @@ WORKED_OUT = (
         _norm_steps,
         _norm_shape,
         options={"epsilon": 0, "axis": None},
+        defaults=_AS_IT_IS,
         taken=False,
     ),
     Operation(

@@ -263,7 +263,8 @@ def conv(x, k, stride=1, padding=0, axes=None):
     z = np.tensordot(filters, views, ((1, *inner[0]), (0, *inner[1])))
     return z if k.ndim > x.ndim else z[0]
 
-def conv_input(g, k, stride=1, padding=0, axes=2):  # gradient of x
+def conv_transpose(g, k, stride=1, padding=0, axes=None):  # gradient of conv's x
+    axes = axes or min(2, g.ndim)
     around = [n - 1 - padding for n in k.shape[-axes:]]
     wide = zero_padded(zeros_between(g, stride, axes), around, axes)
     wide = wide.reshape(-1, *wide.shape[-axes:])

@@ -70,6 +70,15 @@ def conv(x, k, stride=1, padding=0, axes=None):
     z = slide(channels, filters, stride=stride, padding=padding)
     return z if k.ndim > x.ndim else z[0]
 
+def conv_transpose(x, k, stride=1, padding=0, axes=None):
+    axes = axes or min(2, x.ndim)
+    functions = torch.nn.functional
+    put = functions.conv_transpose1d if axes == 1 else functions.conv_transpose2d
+    channels = x.reshape(-1, *x.shape[-axes:])
+    filters = k.reshape(len(channels), -1, *k.shape[-axes:])
+    z = put(channels, filters, stride=stride, padding=padding)
+    return z if k.ndim > x.ndim else z[0]
+
 def max_pool(x, size=2, stride=None, axes=None):  # the first of equal ones
     axes = axes or min(2, x.ndim)
     functions = torch.nn.functional

@@ -190,6 +190,8 @@ def _kinks(step: Planned, env: Env, model: Model) -> Iterator[str]:
             yield from islice(filter(None, (_corner(node, env, model) for node in nodes)), 1)
         elif hit := [node for node in nodes if at_kink(node, env)]:
             yield _value_taken(name, hit, env, model)
+        if step.phase == "forward":
+            yield from _corners_met(nodes, env, model)
 
 
 def at_kink(node: Op, env: Env) -> bool:
@@ -201,17 +203,9 @@ def at_kink(node: Op, env: Env) -> bool:
 
 
 def _corner(node: Op, env: Env, model: Model) -> str | None:
-    """What is taken where entries are equally large, or where a corner is no kink of its own."""
+    """What is taken where entries are equally large, or where a length is 0."""
     if node.name == "norm" and np.any(evaluate(node, env) == 0):
         return "the length is 0, where it has no derivative: 0 is taken"
-    if node.name == "elu" and node.option("alpha", 1) != 1:
-        alpha = node.option("alpha")
-        corner = evaluate(node.args[0], env) == 0
-        return (
-            f"at 0 the slopes of the {operation(node).words} differ: {alpha}, that below, is taken"
-            if corner.any()
-            else None
-        )
     if operation(node).kink == "max":
         return _equal_maxima(node, env, model.problem.convention.kinks.max)
     return None
@@ -219,19 +213,43 @@ def _corner(node: Op, env: Env, model: Model) -> str | None:
 
 def _value_taken(name: str, hit: list[Op], env: Env, model: Model) -> str:
     """What is taken at 0, where an operation with a kink, the same in all `hit`, comes to it."""
-    bare = {node.args[0].name: node.args[0] for node in hit if isinstance(node.args[0], Sym)}
-    zero = {each: np.asarray(evaluate(inner, env) == 0) for each, inner in bare.items()}
-    where = [listed(mask, each, model.bases) for each, mask in zero.items()]
-    if not all(isinstance(node.args[0], Sym) for node in hit):
-        where.append("what stands in it")
-    many = len(where) > 1 or sum(mask.sum() for mask in zero.values()) > 1
-    said = f"{', '.join(where)} {'are' if many else 'is'} exactly 0"
+    said = _exactly(0, hit, env, model)
     words = TABLE[name].words
     if name == "step":
         at_zero = hit[0].option("at_zero", 1)
         return f"{said}, where the {words} jumps: its value there is {at_zero}"
     taken = getattr(model.problem.convention.kinks, str(TABLE[name].kink))
     return f"{said}, where the {words} has no derivative: {taken:g} is taken"
+
+
+def _exactly(place: float, hit: list[Op], env: Env, model: Model) -> str:
+    """Which arguments are at a place."""
+    bare = {node.args[0].name: node.args[0] for node in hit if isinstance(node.args[0], Sym)}
+    there = {each: np.asarray(evaluate(inner, env) == place) for each, inner in bare.items()}
+    where = [listed(mask, each, model.bases) for each, mask in there.items()]
+    if not all(isinstance(node.args[0], Sym) for node in hit):
+        where.append("what stands in it")
+    many = len(where) > 1 or sum(mask.sum() for mask in there.values()) > 1
+    return f"{', '.join(where)} {'are' if many else 'is'} exactly {place:g}".replace(" -", " −")
+
+
+def _corners_met(nodes: list[Op], env: Env, model: Model) -> Iterator[str]:
+    """Which slope is taken at a corner that no convention says anything of."""
+    found: dict[tuple[float, float], list[Op]] = {}
+    for node in nodes:
+        for corner in corners_met(node, env):
+            found.setdefault(corner, []).append(node)
+    for (place, slope), hit in found.items():
+        said = _exactly(place, hit, env, model)
+        words = operation(hit[0]).words
+        yield f"{said}, where the {words} has a corner: the slope {slope:g} is taken"
+
+
+def corners_met(node: Op, env: Env) -> list[tuple[float, float]]:
+    """The corners that an argument of it lies at, each with the slope taken there."""
+    corners = operation(node).corners(node)
+    value = evaluate(node.args[0], env) if corners else None
+    return [corner for corner in corners if np.any(value == corner[0])]
 
 
 _SMALL = "none one two three four five six seven eight nine".split()

@@ -157,7 +157,9 @@ _PICTURES: list[tuple[tuple[Shape, ...], dict[str, Any]]] = [
     (((2, 3, 3), (3, 2, 2, 2)), {}),
 ]
 SHAPES["conv"] = list(_PICTURES)
-SHAPES["conv_input"] = [
+SHAPES["conv_transpose"] = [
+    (((4,), (2,)), {}),
+    (((3,), (3,)), {"padding": 1, "stride": 2}),
     (((4,), (2,)), {"axes": 1}),
     (((4,), (3,)), {"axes": 1, "padding": 1}),
     (((2, 2), (2, 3)), {"axes": 1, "stride": 2}),

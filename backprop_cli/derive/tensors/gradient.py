@@ -212,33 +212,33 @@ def _letters_of(expr: Expr) -> set[str]:
 
 def _tensor_sections(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]:
     setting = work.setting
-    parts: list[Part] = []
+    more = tuple(_of_one_sample(work, "the factor is that"))
     if any(len(path) > 2 for path in work.paths) or len(work.paths) > 1:
-        parts.append(products(work))
-        parts += _remarks(work)
-        yield Section("Chain rule", tuple(parts))
+        yield Section("Chain rule", (products(work), *_remarks(work)))
+        more = ()
     done: set[tuple[str, str]] = set()
     for path in work.paths:
         for of, by in ordered(setting, path):
             if (of, by) in done:
                 continue
             done.add((of, by))
-            yield _factor_section(work, factors[work.place(of), work.place(by)])
+            section = _factor_section(work, factors[work.place(of), work.place(by)])
+            yield replace(section, parts=(*section.parts, *more))
 
 
 def _remarks(work: Chainwork) -> Iterator[Remark]:
     if work.setting.denominator and any(len(path) > 2 for path in work.paths):
         yield Remark("denominator layout: the factors stand from the inside out")
-    yield from _of_one_sample(work)
+    yield from _of_one_sample(work, "the factors are those")
     if any(direct(path, work.model.definitions) for path in work.paths):
         yield Remark(HELD_FIXED)
 
 
-def _of_one_sample(work: Chainwork) -> Iterator[Remark]:
+def _of_one_sample(work: Chainwork, what: str) -> Iterator[Remark]:
     used = {name for path in work.paths for name in path}
     letter = work.setting.sample
     if used & work.setting.samples.keys() and not letter.isdecimal():
-        yield Remark(f"samples do not act on one another: the factors are those of sample {letter}")
+        yield Remark(f"samples do not act on one another: {what} of sample {letter}")
 
 
 def _factor_section(work: Chainwork, found: Factor) -> Section:
@@ -290,7 +290,10 @@ def _closing(
     if work.entry:
         found = [Section("Product", (chain,), chain.left)]
         if not question.of_letters and work.of.letters:
-            parts: tuple[Part, ...] = (entry_products(work, paths), *_of_one_sample(work))
+            parts: tuple[Part, ...] = (
+                entry_products(work, paths),
+                *_of_one_sample(work, "the factors are those"),
+            )
             found.append(Section("All entries", parts))
         return found
     sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
@@ -341,7 +344,7 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
         pulled = _pulled_back(work, factors)
         if pulled is not None:
             shape = setting.sizes.names[question.by]
-            yield Section("As arrays", (Stated(left, (pulled,), shape),))
+            yield Section("As arrays", (Stated(left, (pulled,), shape, alone=True),))
         return
     if len(work.paths) != 1 or len(work.paths[0]) < 3 or setting.sample in work.between:
         return  # the slice of one sample alone is no slice of a sum over them

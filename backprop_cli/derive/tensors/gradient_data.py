@@ -81,11 +81,15 @@ def quotient(of: Sym, by: Sym) -> Expr:
 
 
 class Stated(Struct, frozen=True):
-    """`left` = each of the forms in turn, and the shape of it all."""
+    """`left` = each of the forms in turn, and the shape of it all.
+
+    `alone`: no entry stands beside, so that words say what the formula leaves unsaid.
+    """
 
     left: Expr
     forms: tuple[Expr, ...]
     shape: Shape = ()
+    alone: bool = False
 
 
 class Ranges(Struct, frozen=True):

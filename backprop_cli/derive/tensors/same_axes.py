@@ -151,7 +151,7 @@ def _slid(same: SameAxes, node: Op) -> Axes:
     a, b = a[: len(a) - places], b[: len(b) - places]
     if node.name == "conv_kernel":
         return (*b, *a, *(None,) * places)
-    back = node.name == "conv_input"
+    back = node.name == "conv_transpose"
     shared = b[: len(a)] if back else b[len(b) - len(a) :]
     for one, other in zip(a, shared, strict=True):
         same.join(one, other)
@@ -189,7 +189,7 @@ _RULES: Mapping[str, Callable[[SameAxes, Op], Axes]] = MappingProxyType(
         "channel_sums": lambda same, node: same.of(node.args[0])[:1],
         "reshape": _reshaped,
         "flatten": _reshaped,
-        **dict.fromkeys(("conv", "conv_input", "conv_kernel"), _slid),
+        **dict.fromkeys(("conv", "conv_transpose", "conv_kernel"), _slid),
         **dict.fromkeys(("max_pool", "mean_pool", "to_windows"), _pooled),
     }
 )

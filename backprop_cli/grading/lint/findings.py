@@ -13,7 +13,7 @@ from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, Numbers, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.units import Unit
-from backprop_cli.solving.notes import SATURATED, at_kink
+from backprop_cli.solving.notes import SATURATED, at_kink, corners_met
 
 Shown = Callable[[float], str]
 
@@ -146,7 +146,11 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
     """Arguments at a kink, unless the problem says what is taken there."""
     kinks, stated = grader.model.problem.convention.kinks, grader.model.problem.convention.stated
     for equation in grader.model.equations:
-        nodes = (node for node in walk(equation.expr) if isinstance(node, Op))
+        nodes = [node for node in walk(equation.expr) if isinstance(node, Op)]
+        for node in nodes:
+            for place, _ in corners_met(node, grader.truth):
+                met = _CORNER.format(operation(node).words, f"{place:g}".replace("-", "−"))
+                yield Finding("kink", equation.name, met, "other numbers")
         for of in {n.name: operation(n) for n in nodes if at_kink(n, grader.truth)}.values():
             kink = "step_at_zero" if of.kink == "step" else str(of.kink)
             key, taken = kink.replace("leaky_", "leaky-"), getattr(kinks, kink)
@@ -161,6 +165,7 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
 
 
 _TIED = "several are equally large: which of them has the gradient is a convention"
+_CORNER = "an argument of {} is exactly {}, where it has a corner"
 _AT_ZERO = "an argument of {} is exactly 0, where it has a kink"
 
 

@@ -179,7 +179,7 @@ def branch_lost(case: Case) -> Iterator[Expr]:
             yield rest
 
 
-CONVOLUTIONS = frozenset({"conv", "conv_input"})
+CONVOLUTIONS = frozenset({"conv", "conv_transpose"})
 KERNEL = frozenset({"conv_kernel"})
 _WINNERS = frozenset({"to_winners"})
 _MOST_POSITIONS = 36  # of a window, each of which might be the only one
@@ -214,13 +214,13 @@ def _turned(k: Expr, node: Op, case: Case) -> Expr:
 
 def _axes(node: Op, case: Case) -> int:
     shape = case.shape(node.args[0]) or (1,)
-    usual = min(AXES, len(shape)) if node.name == "conv" else AXES
+    usual = AXES if node.name == "conv_kernel" else min(AXES, len(shape))
     return int(str(node.option("axes") or usual))
 
 
 def one_position_only(case: Case) -> Iterator[Expr]:
     """What comes from a single place of the window, where all of them add up."""
-    for place, node in each(case.expr, KERNEL | {"conv_input"}):
+    for place, node in each(case.expr, KERNEL | {"conv_transpose"}):
         which = 1 if node.name == "conv_kernel" else 0
         g = node.args[which]
         for one in islice(_alone(g, node, case), _MOST_POSITIONS):

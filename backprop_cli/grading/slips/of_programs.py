@@ -20,7 +20,7 @@ from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
-from backprop_cli.operations.convolutions import AXES
+from backprop_cli.operations.convolutions import sliding
 from backprop_cli.readings.units import largest
 
 _LARGEST_FACTOR: Final = 1_000
@@ -144,10 +144,10 @@ def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Arr
 def _windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """What comes back to where windows overlap, from one of them alone: the last, or the first."""
     expr = judge.key.first(wrong.name)
-    if not (isinstance(expr, Op) and expr.name == "conv_input"):
+    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
         return False
     g, k = map(Values(numbers).of, expr.args)
-    axes = int(str(expr.option("axes", AXES)))
+    axes = sliding(expr, g.shape).axes
     spots = [(..., *at) for at in np.ndindex(g.shape[g.ndim - axes :])]
     return any(
         is_same(wrong.written.value, _one_over_another(expr, g, k, order), wrong.written.unit)
@@ -167,7 +167,7 @@ def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Arr
     return whole
 
 
-_WINDOWS: Final = frozenset({"conv", "conv_input", "conv_kernel"})
+_WINDOWS: Final = frozenset({"conv", "conv_transpose", "conv_kernel"})
 _MOST_ENTRIES: Final = 4_000
 """Larger pictures take too long for each of the ways in which they may be turned."""
 
@@ -213,11 +213,11 @@ def _one_for_all(array: Array) -> Iterator[Array]:
 def _one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """What comes back to a picture from one filter alone."""
     expr = judge.key.first(wrong.name)
-    if not (isinstance(expr, Op) and expr.name == "conv_input"):
+    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
         return False
     g, k = map(Values(numbers).of, expr.args)
     back = partial(function_of(expr), **dict(expr.options))
-    filters = range(len(g) if g.ndim > int(str(expr.option("axes", AXES))) else 0)
+    filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
     alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
     return any(is_same(wrong.written.value, one, wrong.written.unit) for one in alone)
 

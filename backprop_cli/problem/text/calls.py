@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
+from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
 from backprop_cli.problem.text.other_functions import elsewhere
@@ -41,8 +42,9 @@ class Dialect(Struct, frozen=True):
 
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
     of a trace use operations that a file may not. `running` says what the letters are that run
-    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row. `flipped`: `conv` turns its
-    kernel. `lengths` are those that stand for themselves in a formula.
+    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row. `flipped`: `conv`
+    and `conv_transpose` turn their kernel. `lengths` are those that stand for themselves in a
+    formula.
     """
 
     indices: int = 1
@@ -91,7 +93,7 @@ def _slid(
     """The arguments of what slides a window as the table has them; others as they are."""
     if name in _POOLS and len(args) > 1:
         return _sized(token, args, options)
-    if name == "conv" and dialect.flipped and len(args) == 2:
+    if name in ("conv", "conv_transpose") and dialect.flipped and len(args) == 2:
         return [args[0], _turned(args[1], options)], options
     return args, options
 
@@ -132,15 +134,27 @@ def _checked(
     entry = TABLE.get(name)
     if entry is None or not (entry.public or dialect.all_operations):
         raise _of_so_many(token, _ARITIES[name], args) if name in _ARITIES else _unknown(token)
+    args = _with_defaults(args, entry)
     if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
-        raise _of_so_many(token, entry.arity, args)
+        raise _of_so_many(token, entry.arity, args, len(entry.defaults))
     return Op(name, tuple(args), _options(token, name, options, dialect))
 
 
-def _of_so_many(token: Token, arity: int | None, args: Sequence[Expr]) -> FormulaError:
+def _with_defaults(args: list[Expr], entry: Operation) -> list[Expr]:
+    """The arguments, the last ones that may be left out among them."""
+    left_out = (entry.arity or 0) - len(args)
+    if args and 0 < left_out <= len(entry.defaults):
+        return [*args, *entry.defaults[-left_out:]]
+    return args
+
+
+def _of_so_many(
+    token: Token, arity: int | None, args: Sequence[Expr], left_out: int = 0
+) -> FormulaError:
     """What is said of a function with more or fewer arguments than it takes."""
     takes = "no argument" if arity == 0 else "1 argument" if arity == 1 else f"{arity} arguments"
     takes = "arguments" if arity is None else takes
+    takes = f"{arity - left_out} to {takes}" if arity and left_out else takes
     have = f"here {'is' if len(args) < 2 else 'are'} {len(args) or 'none'}"
     message = f"`{token.text}` takes {takes}, and {have}"
     return FormulaError(message, token.offset, _with_fewer(token.text, args))

@@ -56,6 +56,10 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "min": ("reducemin", "amin"),
         "concat": ("concatenate", "hstack", "vstack", "cat"),
         "conv": ("conv1d", "conv2d", "convolve", "convolution", "correlate", "crosscorrelation"),
+        "conv_transpose": (
+            "convtranspose1d", "convtranspose2d", "transposedconv", "transposedconvolution",
+            "deconv", "deconvolution",
+        ),
         "max_pool": ("maxpool1d", "maxpool2d", "maxpooling", "maxpooling2d", "pool"),
         "mean_pool": (
             "avgpool", "avgpool1d", "avgpool2d", "averagepool", "averagepooling", "meanpooling",
