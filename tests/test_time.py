@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import solve
@@ -185,3 +186,48 @@ def test_sums_over_time(formula: str, value: float) -> None:
 def test_numbers_with_points_are_no_ranges() -> None:
     text = "values: {x: [2., 3, .5]}\nequations:\n  - L = 1. * sum(t in 1..3, x[t]) + 2.5"
     assert float(values_of(worked(text))["L"]) == 8
+
+
+# From the end to the start ------------------------------------------------------------------------
+
+
+def test_steps_may_run_from_the_end_to_the_start() -> None:
+    """The other half of a bidirectional network, against finite differences of plain loops."""
+    draw = np.random.default_rng(11)
+    values: Values = {
+        "x": draw.normal(size=(3, 2)), "A": draw.normal(size=(2, 2)), "B": draw.normal(size=(2, 2)),
+        "W": draw.normal(size=(2, 2)), "V": draw.normal(size=(1, 4)), "f_0": np.zeros(2),
+        "g_4": np.zeros(2), "y": draw.normal(size=(3, 1)),
+    }  # fmt: skip
+    equations = """  - for t in 1..3:
+    - f_t = tanh(A @ x[t] + W @ f_{t-1})
+  - for t in 3..1:
+    - g_t = tanh(A @ x[t] + B @ g_{t+1})
+  - for t in 1..3:
+    - o_t = V @ concat(f_t, g_t)
+  - L = sum(t in 1..3, half_squared_error(o_t, y[t]))"""
+
+    def loss(at: Values) -> float:
+        f, g = {0: at["f_0"]}, {4: at["g_4"]}
+        for t in (1, 2, 3):
+            f[t] = np.tanh(at["A"] @ at["x"][t - 1] + at["W"] @ f[t - 1])
+        for t in (3, 2, 1):
+            g[t] = np.tanh(at["A"] @ at["x"][t - 1] + at["B"] @ g[t + 1])
+        errors = (at["V"] @ np.concatenate([f[t], g[t]]) - at["y"][t - 1] for t in (1, 2, 3))
+        return float(sum(e @ e for e in errors)) / 2
+
+    found = values_of(worked(file_of(values, equations)))
+    assert found["L"] == pytest.approx(loss(values))
+    for name in ("A", "B", "W", "V", "x"):
+        slopes = np.zeros(values[name].shape)
+        for at in np.ndindex(slopes.shape):
+            step = np.zeros(slopes.shape)
+            step[at] = 1e-5
+            ends = [loss({**values, name: values[name] + sign * step}) for sign in (1, -1)]
+            slopes[at] = (ends[0] - ends[1]) / 2e-5
+        np.testing.assert_allclose(found[f"dL/d{name}"], slopes, rtol=1e-6, atol=1e-8)
+
+
+def test_a_range_that_ends_before_0_is_refused() -> None:
+    with pytest.raises(UserError, match=r"2\.\.-1 ends before 0"):
+        worked("values: {h_3: 1}\nequations:\n  - for t in 2..-1:\n    - h_t = h_{t+1}\n")

@@ -312,3 +312,14 @@ def test_the_last_entry_that_is_drawn_is_none_of_the_first() -> None:
     assert "2 · x₁" in first
     assert "1{" not in "".join(drawn)
     assert last.split("⋮")[-1].rstrip().endswith("x₁")
+
+
+def test_the_letter_of_a_unit_matrix_is_no_quantity_s() -> None:
+    """E₁₂ beside a quantity E would be an entry of it."""
+    values = {"T": X, "E": X}
+    page = printed(values, "s = E[1,1] * T[1,2] + T[2,2]", "L = s + sum(T * E)")
+    assert "· D₁₂" in page
+    assert "D has a 1 at the index below it and 0 elsewhere" in page
+    plain = printed({"T": X, "F": X}, "s = F[1,1] * T[1,2] + T[2,2]", "L = s + sum(T * F)")
+    assert "· E₁₂" in plain
+    assert "E has a 1 at the index below it and 0 elsewhere" in plain

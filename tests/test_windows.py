@@ -514,3 +514,18 @@ def test_a_window_inside_a_condition_is_not_written_out() -> None:
     text = backprop.load(problem).solve().render("text", width=80)
     assert "P₁₁ = ReLU(K₁₁ · A₁₁ + K₁₂ · A₁₂" in text
     assert "(∂L/∂K)₁₁ =" not in text
+
+
+def test_each_channel_has_a_kernel_of_its_own() -> None:
+    """A depthwise convolution; the gradient of K, a matrix a channel, in plain loops."""
+    rng = np.random.default_rng(2)
+    x, k = (
+        rng.integers(-3, 4, (2, 3, 3)).astype(float),
+        rng.integers(-2, 3, (2, 2, 2)).astype(float),
+    )
+    equations = ["D1 = conv(X[1], K[1])", "D2 = conv(X[2], K[2])", "L = sum(D1^2) + sum(D2^3)"]
+    found = solved({"values": {"X": x.tolist(), "K": k.tolist()}, "equations": equations})
+    for c, slope in ((0, lambda z: 2 * z), (1, lambda z: 3 * z**2)):
+        g = slope(convolved(x[c : c + 1], k[c : c + 1, None], 1, 0)[0])
+        windows = [[np.sum(x[c, a : a + 2, b : b + 2] * g) for b in (0, 1)] for a in (0, 1)]
+        np.testing.assert_allclose(found["dL/dK"][c], windows)

@@ -227,12 +227,12 @@ def _joined(
     found: Mapping[tuple[int, int, int, bool], Expr],
     shape: Shape,
 ) -> Expr | None:
-    """The parts in their order, if they fill an axis."""
+    """The parts in their order, if they fill an axis; matrices are not stacked to a tensor."""
     axis, first, _, alone = places[0]
     joins = all(
         (one[0], one[3], one[2]) == (axis, alone, other[1]) for one, other in pairwise(places)
     )
-    if not joins or first or places[-1][2:] != (shape[axis], alone):
+    if not joins or first or places[-1][2:] != (shape[axis], alone) or (alone and len(shape) > 2):
         return None
     inner = [found[place] for place in places]
     return op("stack", *inner) if alone else op("concat", *inner, axis=axis)

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, step_id
 from backprop_cli.document.document_data import Document, Note, Page, Part, Row, Rows
+from backprop_cli.document.formula_words import noun
 from backprop_cli.document.from_trace import formulas_of, roles
 from backprop_cli.document.names import Names
 from backprop_cli.document.step_equations import Formulas, Known
-from backprop_cli.document.step_words import noun, reason
+from backprop_cli.document.step_words import reason
 from backprop_cli.document.view import View
 from backprop_cli.errors import listed
 from backprop_cli.formats.registry import Said, written

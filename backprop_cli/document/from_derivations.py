@@ -38,8 +38,8 @@ from backprop_cli.document.document_data import (
     Row,
     Rows,
 )
+from backprop_cli.document.formula_words import unsaid
 from backprop_cli.document.names import Names, taken_by_functions
-from backprop_cli.document.step_words import unsaid
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import (
     DOTS,

@@ -41,6 +41,9 @@ class Symbol(Struct, frozen=True):
     ending: Ending = "plain"
 
 
+_UNITS = (("e", "u", "d", "unit"), ("E", "D", "J", "Unit"))
+
+
 class Names(Struct, frozen=True):
     """What ids are called in one output. `bases` are the ids that states may belong to.
 
@@ -67,6 +70,13 @@ class Names(Struct, frozen=True):
             self.deltas,
             self.latin,
         )
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """The letters of a unit vector and of a unit matrix: none that is a quantity's."""
+        taken = {id.partition("_")[0] for id in (*self.roles, *self.bases)}
+        vector, matrix = (next(each for each in liked if each not in taken) for liked in _UNITS)
+        return vector, matrix
 
     def symbol(self, id: str) -> Symbol:
         """The printed name of a quantity."""
@@ -100,6 +110,7 @@ class Names(Struct, frozen=True):
             self.counting,
             rows,
             braces,
+            self.units,
         )
 
     def role(self, id: str) -> Role:

@@ -63,6 +63,10 @@ class Writer(Hand, Protocol):
     def braces(self) -> bool:
         """Whether shapes are written under the factors of a product."""
 
+    @property
+    def units(self) -> tuple[str, str]:
+        """The letters of a unit vector and of a unit matrix."""
+
     def shape(self, expr: Expr) -> Shape | None:
         """The shape of an expression as it is drawn; None where it is unknown."""
 

@@ -103,7 +103,7 @@ def in_place(writer: Writer, node: Op) -> Part:
     if writer.rank(node.args[0]) == 1 and len(held) == 1 and held[0].isdigit():
         return _in_its_row(writer, node.args[0], held[0], column=places.texts[0] == ":")
     if all(map(str.isdigit, places.texts)):
-        unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
+        unit = Part(Script(Letter(writer.units[len(places.texts) > 1]), None, places))
         if node.args[0] == build.ONE:
             return unit
         value = put(writer, node.args[0], "a scalar")
@@ -123,7 +123,7 @@ def _where(places: tuple[str, ...]) -> str:
 
 def _in_its_row(writer: Writer, vector: Expr, place: str, *, column: bool) -> Part:
     """e₂ vᵀ, a vector in its row of a matrix; v e₂ᵀ in its column."""
-    unit: Node = Script(Letter("e"), None, Places((place,)))
+    unit: Node = Script(Letter(writer.units[0]), None, Places((place,)))
     if column == writer.rows:  # vᵀ e₂ and e₂ vᵀ, where what is drawn stands across
         other = turned(writer, vector)
     else:

@@ -118,6 +118,7 @@ class FormulaWriter(Struct, frozen=True):
     bases: Bases = Bases()
     rows: bool = False
     braces: bool = False
+    units: tuple[str, str] = ("e", "E")
 
     @property
     def scalars(self) -> bool:

@@ -96,7 +96,7 @@ def _add_steps(
         running = {**found.lengths, each.letter: step}
         found.equations += [_stated(text, running, complaints) for text in taken]
     length = each.last.text.strip() if each.last.text.strip() in found.lengths else ""
-    if steps:
+    if steps.step > 0 and steps:  # what runs from the end to the start is shown step by step
         found.over_time.append(
             OverTime(each.letter, steps[0], steps[-1], (*bases.values(),), length)
         )
@@ -108,15 +108,14 @@ def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) ->
     first, last = bounds
     if first is None or last is None:
         return range(0)
-    if first < 0 or last < first:
-        what = "begins before 0" if first < 0 else "is empty"
-        message = f"the range {first}..{last} {what}"
+    if first < 0 or last < 0:
+        message = f"the range {first}..{last} {'begins' if first < 0 else 'ends'} before 0"
         complaints.add(message, each.first.mark, f"for {each.letter} in 1..3:")
         return range(0)
-    if last - first >= MOST_STEPS:
+    if abs(last - first) >= MOST_STEPS:
         complaints.add(f"a range has at most {MOST_STEPS} steps", each.first.mark)
         return range(0)
-    return range(first, last + 1)
+    return range(first, last + 1) if first <= last else range(first, last - 1, -1)
 
 
 def _bound(text: Text, complaints: Complaints, lengths: Mapping[str, int]) -> int | None:
