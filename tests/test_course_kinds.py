@@ -140,6 +140,27 @@ def scattered(v: Any) -> Any:
     return found
 
 
+def both_ways(v: Any) -> Any:
+    f, g = [v.f_0], [v.g_4]
+    for x in v.x:
+        f.append(np.tanh(v.U @ x + v.W @ f[-1]))
+    for x in v.x[::-1]:
+        g.append(np.tanh(v.A @ x + v.B @ g[-1]))
+    seen = zip(f[1:], g[:0:-1], v.y, strict=True)
+    return sum(((v.V @ np.concatenate([a, b]) - y) ** 2).sum() / 2 for a, b, y in seen)
+
+
+def all_paths(v: Any) -> Any:
+    """ln Σ over all eight paths of labels of e to their score, less the score of 1 2 2."""
+    scores = {
+        (i, j, k): v.E[0, i] + v.T[i, j] + v.E[1, j] + v.T[j, k] + v.E[2, k]
+        for i in (0, 1)
+        for j in (0, 1)
+        for k in (0, 1)
+    }
+    return np.log(sum(map(np.exp, scores.values()))) - scores[0, 1, 1]
+
+
 def standard(x: Any) -> Any:
     return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 0.01)
 
@@ -210,6 +231,28 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
         lambda v: (np.minimum(v.W @ v.x, 0) * (0.25 * np.minimum(v.W @ v.x, 0) - v.y)).sum(),
     ),
     52: ("h", lambda v: np.maximum(v.W @ v.x + v.b, v.V @ v.x + v.c)),
+    55: (
+        "Y",
+        lambda v: sum(p * windows(x, k) for p, x, k in zip(v.P, v.X, v.K, strict=True)),
+    ),
+    56: ("L", both_ways),
+    57: ("L", all_paths),
+    58: ("c", lambda v: softmax(np.tanh(v.H @ v.U.T + v.W @ v.s) @ v.v) @ v.H),
+    59: ("y", lambda v: v.g * v.x / np.sqrt((v.x**2).mean() + 0.01)),
+    60: ("dL/dz", lambda v: softmax(v.z) - 0.9 * v.y - 0.1 / 3),
+    61: (
+        "dL/dz",
+        lambda v: 0.3 * (softmax(v.z) - v.y) + 0.7 * 4 * (softmax(v.z / 4) - softmax(v.v / 4)),
+    ),
+    62: ("yhat", lambda v: v.O @ (v.W @ v.x * sigmoid(v.W @ v.x) * (v.V @ v.x))),
+    63: (
+        "dL/de",
+        lambda v: (g := softmax(v.G @ v.x)) * (g @ np.concatenate([v.A @ v.x, v.B @ v.x]) - v.y),
+    ),
+    64: (
+        "o",
+        lambda v: v.x + sigmoid(v.G @ v.x + v.b) * (np.tanh(v.W @ v.x) - v.x),
+    ),
     53: ("f_dot", lambda v: 1 / v.x[0] + v.x[1]),
 }
 ENDS = {  # the textbook's last line, as it is printed
@@ -245,7 +288,7 @@ def solved(file: str) -> dict[str, Any]:
 
 
 def test_every_kind_is_in_the_page_and_is_checked() -> None:
-    assert list(ROWS) == [*range(1, 55)]
+    assert list(ROWS) == [*range(1, 65)]
     assert sorted(FIGURES | ENDS) == list(ROWS)
 
 

@@ -119,7 +119,9 @@ def _shortcut(
         "the derivative of one cancels that of the other"
     )
     if output.name == "softmax":
-        why += ", since Σ y = 1" if known else "; Σ y stays, since nothing says that it is 1"
+        target = y.name if isinstance(y, Sym) and y.name != "Y" else "y"
+        one = f", since Σ {target} = 1"
+        why += one if known else f"; Σ {target} stays, since nothing says that it is 1"
     return Shortcut(added_up(inner, delta, inner, rules), why)
 
 
