@@ -233,7 +233,7 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
     52: ("h", lambda v: np.maximum(v.W @ v.x + v.b, v.V @ v.x + v.c)),
     55: (
         "Y",
-        lambda v: sum(p * windows(x, k) for p, x, k in zip(v.P, v.X, v.K, strict=True)),
+        lambda v: v.p[0] * windows(v.X1, v.K1) + v.p[1] * windows(v.X2, v.K2),
     ),
     56: ("L", both_ways),
     57: ("L", all_paths),
