@@ -290,11 +290,8 @@ def _closing(
     if work.entry:
         found = [Section("Product", (chain,), chain.left)]
         if not question.of_letters and work.of.letters:
-            parts: tuple[Part, ...] = (
-                entry_products(work, paths),
-                *_of_one_sample(work, "the factors are those"),
-            )
-            found.append(Section("All entries", parts))
+            said = _of_one_sample(work, "the factors are those")
+            found.append(Section("All entries", (entry_products(work, paths), *said)))
         return found
     sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
     if not sized:  # numbers have no entries and no shapes
