@@ -19,6 +19,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
 from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, gives, is_short
+from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every, some
 
 _MOST_NUMBERS: Final = 60
@@ -54,14 +55,19 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
         return None
     luck = by_luck(_since_before(judge, wrong))
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
-        found = (one for name in used for one in _read(ways[0], numbers, name))
-        return next(filter(None, (_explains(wrong, one) for one in found)), None)
+        return _likelier(wrong, [one for name in used for one in _read(ways[0], numbers, name)])
     if wrong.mask.sum() != 1 or wrong.mask.size == 1:
         return None
     own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
         return None
-    return next(filter(None, (_explains(wrong, one) for one in own)), None)
+    return _likelier(wrong, own)
+
+
+def _likelier(wrong: Wrong, tried: Sequence[_Read]) -> str | None:
+    """That one of these was left out, where that gives it, before that another was misread."""
+    found = {_explains(wrong, one) for one in tried} - {None}
+    return max(found, default=None, key=lambda name: name == "term-left-out")
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
@@ -170,9 +176,15 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
     return every(moved[wrong.mask]) and not some(moved[~wrong.mask])
 
 
+def _left_out(wrong: Wrong, one: _Read) -> bool:
+    """Whether it is just that without this number, beside entries that are right."""
+    if not one.number or every(wrong.mask) or not wrong.written.value[wrong.mask].any():
+        return False
+    return every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present)
+
+
 def _explains(wrong: Wrong, one: _Read) -> str | None:
-    work = wrong.written.value[wrong.mask].any()  # a 0 is no term less
-    if one.number and work and gives(wrong, one.given(0.0)):
+    if _left_out(wrong, one):
         return "term-left-out"
     x = _solved(one.given, one.number, wrong)
     if x is None:
