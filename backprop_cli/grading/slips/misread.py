@@ -176,15 +176,8 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
     return every(moved[wrong.mask]) and not some(moved[~wrong.mask])
 
 
-def _left_out(wrong: Wrong, one: _Read) -> bool:
-    """Whether it is just that without this number, beside entries that are right."""
-    if not one.number or every(wrong.mask) or not wrong.written.value[wrong.mask].any():
-        return False
-    return every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present)
-
-
 def _explains(wrong: Wrong, one: _Read) -> str | None:
-    if _left_out(wrong, one):
+    if one.number and every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present):
         return "term-left-out"
     x = _solved(one.given, one.number, wrong)
     if x is None:
