@@ -977,3 +977,33 @@ def test_a_formula_of_a_later_step_is_printed_as_all_others(ask: str) -> None:
     assert "step 2: s(w) = β · s(w)⁻ + (1 − β) · (∂L/∂w)²".replace("L/", "f/") in report
     assert "step 2: w⁺ = w − η · ∂f/∂w / (√s(w) + ε)" in report
     assert "learning_rate *" not in report
+
+
+ONE_UNIT = """
+x: [1, 2, -1]
+layers:
+  - weights: [[0.25, -0.45, 0.6], [0.35, 0.17, -0.8]]
+    bias: [0.35, -0.6]
+    activation: tanh
+  - {weights: [[0.7, -0.25], [0.45, 0.55]], bias: [0.12, -0.34], activation: sigmoid}
+"""
+
+
+@pytest.mark.parametrize("decimals", [3, 4])
+def test_what_one_unit_alone_lost_is_a_term(decimals: int) -> None:
+    """A bias, or a product, of one of two units: a bias of −0.6 was a digit misread as 0."""
+    x, b = np.array([1, 2, -1]), np.array([0.35, -0.6])
+    w = np.array([[0.25, -0.45, 0.6], [0.35, 0.17, -0.8]])
+    z = w @ x + b
+    lost = {"bias 1": [0.35, 0], "bias 2": [0, -0.6], "product": [0, w[1, 1] * x[1]]}
+    problem = backprop.load(ONE_UNIT)
+    for what, terms in lost.items():
+        typed = " ".join(f"{one:.{decimals}f}" for one in z - terms)
+        result = problem.check({"Z1": typed})["Z1"]
+        assert (result.verdict, result.slips) == ("wrong", ("term-left-out",)), what
+    misread = " ".join(f"{one:.{decimals}f}" for one in (z[0], z[1] + 0.6 - 0.8))
+    assert problem.check({"Z1": misread})["Z1"].slips == ("digit-misread",)
+    both = " ".join(f"{one:.{decimals}f}" for one in z - b)
+    assert problem.check({"Z1": both})["Z1"].slips[0] == "bias-left-out"
+    near = " ".join(f"{one:.{decimals}f}" for one in z - [0.35 + 4 * 10.0**-decimals, 0])
+    assert problem.check({"Z1": near})["Z1"].slips == ()

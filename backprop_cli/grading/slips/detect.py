@@ -129,8 +129,8 @@ class Detector:
         found += [id for id in typing if id not in found]
         if found:
             return most_telling(found), None
-        if digit_misread(self.judge, wrong, self.numbers):
-            return ("digit-misread",), None
+        if (misread := digit_misread(self.judge, wrong, self.numbers)) is not None:
+            return (misread,), None
         made = origin(self.judge, wrong, self.numbers, candidates, reached, general=True)
         return (() if made is None else made.slips), made
 

@@ -19,6 +19,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
 from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, gives, is_short
+from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every, some
 
 _MOST_NUMBERS: Final = 60
@@ -37,28 +38,36 @@ _AGAIN: Final = 0.15
 """The same for who has done it elsewhere on the sheet."""
 
 
-def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
-    """Whether a formula gives all of it with one digit of one number changed, and that is proof."""
+def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
+    """What was done to one number so that a formula gives all of it, where that is proof.
+
+    A digit of it was read as another, or it was left out: one bias, or one product, of one unit.
+    """
     ways = judge.key.formulas.get(wrong.name, ())
     if not ways or is_jacobian(ways[0]):
-        return False
+        return None
     most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
     if _own_digit(judge, wrong) <= most:
-        return True
+        return "digit-misread"
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS:
-        return False
+        return None
     luck = by_luck(_since_before(judge, wrong))
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
-        found = (one for name in used for one in _read(ways[0], numbers, name))
-        return any(_explains(wrong, one) for one in found)
+        return _likelier(wrong, [one for name in used for one in _read(ways[0], numbers, name)])
     if wrong.mask.sum() != 1 or wrong.mask.size == 1:
-        return False
+        return None
     own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
-        return False
-    return any(_explains(wrong, one) for one in own)
+        return None
+    return _likelier(wrong, own)
+
+
+def _likelier(wrong: Wrong, tried: Sequence[_Read]) -> str | None:
+    """That one of these was left out, where that gives it, before that another was misread."""
+    found = {_explains(wrong, one) for one in tried} - {None}
+    return max(found, default=None, key=lambda name: name == "term-left-out")
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
@@ -167,14 +176,16 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
     return every(moved[wrong.mask]) and not some(moved[~wrong.mask])
 
 
-def _explains(wrong: Wrong, one: _Read) -> bool:
+def _explains(wrong: Wrong, one: _Read) -> str | None:
+    if one.number and every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present):
+        return "term-left-out"
     x = _solved(one.given, one.number, wrong)
     if x is None:
-        return False
+        return None
     read = round(x, one.decimals)
-    if not _differ_in_one_digit(one.number, read, one.decimals):
-        return False
-    return gives(wrong, one.given(read))
+    if not read or not _differ_in_one_digit(one.number, read, one.decimals):
+        return None
+    return "digit-misread" if gives(wrong, one.given(read)) else None
 
 
 def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
