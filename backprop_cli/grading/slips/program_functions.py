@@ -46,6 +46,7 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _another(case, node)
         yield from _other_power(node)
         yield from _other_constants(node)
+        yield from _other_sides(node)
         yield from _of_sign(node)
         yield from _of_its_pieces(case, node)
         yield from _argument_moved(case, node)
@@ -103,6 +104,15 @@ def _other_constants(node: Op) -> Iterator[Change]:
         moved = (own * 10, own / 10) if isinstance(own, int | float) else ()
         for value in (*values, *moved) if own is not None else ():
             options = {**dict(node.options), name: value}
+            yield "wrong-constant", op(node.name, *node.args, **options)
+
+
+def _other_sides(node: Op) -> Iterator[Change]:
+    """Of a slope below 0 the opposite, its reciprocal, a tenth of it, ten times as much."""
+    below = node.option("below", 0)
+    if node.name == "switch" and isinstance(below, int | float) and below:
+        for value in (-below, 1 / below, below / 10, below * 10):
+            options = {**dict(node.options), "below": value}
             yield "wrong-constant", op(node.name, *node.args, **options)
 
 
