@@ -234,9 +234,11 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "exp":
         yield "term-sign-flipped", op("exp", op("neg", inner))
         return
-    for name in (*CONFUSED, "softmax"):
-        if name != node.name and not (name == "softmax" and not case.shape(inner)):
+    for name in CONFUSED:
+        if name != node.name:
             yield "wrong-activation", op(name, inner)
+    if node.name != "softmax" and case.shape(inner):
+        yield "wrong-activation", case.softmax(inner)
     match node.name:
         case "sigmoid":
             yield "term-sign-flipped", op("sigmoid", op("neg", inner))

@@ -21,6 +21,7 @@ from backprop_cli.grading.slips.program_windows import (
     axes_exchanged,
     by_turned,
     cut_elsewhere,
+    largest_of_windows,
     one_filter,
     one_for_all,
     upside_down,
@@ -214,6 +215,7 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "kernel-flipped": by_turned(upside_down),
         "path-lost": one_filter,
         "wrong-operand": by_turned(one_for_all),
+        "wrong-activation": largest_of_windows,
         "sign-lost": _other_sign,
         "constant-factor": _constant,
     }

@@ -92,7 +92,9 @@ class ProgramDetector:
             return most_telling(said_best(dict.fromkeys(found))), None
         if (made := self._origin(wrong, candidates, general=True)) is not None:
             return made.slips, made
-        longer = self._giving(wrong, self._longer_lines(wrong))
+        lines = self.lines(wrong.name)
+        longer = by_known_parts(self.judge, wrong, self.numbers, lines)
+        longer = longer or self._giving(wrong, self._longer_lines(wrong))
         longer = longer or self._giving_times(wrong)
         longer = longer or self._giving(wrong, self._lines_again(wrong))
         return most_telling(said_best(longer)), None
@@ -108,9 +110,7 @@ class ProgramDetector:
         if seen := by_all_entries(self.judge, wrong, self.numbers):
             return seen
         lines = [one for one in wrong.candidates if one[0] in OF_CODE]
-        return self._giving(wrong, lines) or by_known_parts(
-            self.judge, wrong, self.numbers, self.lines(wrong.name)
-        )
+        return self._giving(wrong, lines)
 
     def _longer_lines(self, wrong: Wrong, slip: str | None = None) -> Sequence[Candidate]:
         """What may go wrong in the line where what the program does not keep is worked out, too."""

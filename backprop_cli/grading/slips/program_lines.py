@@ -32,8 +32,21 @@ _DEEPEST: Final = 3  # a norm is x̂ behind a variance behind a mean
 def lines_of(stage: Stage, case: Case) -> Iterator[Expr]:
     """The ways in which a program may write the line of a quantity."""
     id = case.step.id
-    found = dict.fromkeys((*stage.formulas.get(id, ()), *collapsed(case)))
+    ways = (*stage.formulas.get(id, ()), *collapsed(case))
+    found = dict.fromkeys((*ways, *map(_with_powers, ways)))
     return (way for way in found if not is_jacobian(way) and stage.gives(way, id))
+
+
+def _with_powers(expr: Expr) -> Expr:
+    """The slope of an ELU below 0 as the power that it is, where it is written with its value."""
+
+    def power(node: Expr) -> Expr | None:
+        match node:
+            case Op("choose", (z, above, Op("add", (_, Num() as alpha)))):
+                return op("choose", z, above, op("mul", alpha, op("exp", z)))
+        return None
+
+    return rewrite(expr, power)
 
 
 def collapsed(case: Case) -> Iterator[Expr]:

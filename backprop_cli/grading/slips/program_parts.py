@@ -121,6 +121,16 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from (("normalisation-left-out", part) for part in powers_alone(case, node))
     yield from windows_otherwise(case, node)
     yield from _windows_left_out(node)
+    yield from _other_winners(node)
+
+
+def _other_winners(node: Op) -> Iterator[Change]:
+    """The mask of the smallest, and the window itself for its mask."""
+    if node.name == "to_winners":
+        g, x = node.args
+        yield "wrong-activation-derivative", Op(node.name, (g, op("neg", x)), node.options)
+        options = {name: value for name, value in node.options if name != "at_tie"}
+        yield "wrong-activation-derivative", op("mul", op("to_windows", g, **options), x)
 
 
 def _windows_left_out(node: Op) -> Iterator[Change]:

@@ -136,3 +136,34 @@ def one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers)
     filters = range(len(g) if g.ndim > int(str(expr.option("axes", AXES))) else 0)
     alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
     return any(is_same(wrong.written.value, one, wrong.written.unit) for one in alone)
+
+
+def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """The largest product in each window for the sum of all."""
+    expr = judge.key.first(wrong.name)
+    if expr is None:
+        return False
+    for place, node in each(expr, frozenset({"conv"})):
+        options = dict(node.options)
+        if options.get("padding") or wrong.written.value.size > _MOST_ENTRIES:
+            continue
+        x, k = map(Values(numbers).of, node.args)
+        axes = int(str(options.get("axes") or min(AXES, x.ndim)))
+        found = _largest(x, k, axes, int(str(options.get("stride", 1))))
+        given = {name: numbers[name] for name in symbols(expr)}
+        changed = Values({**given, "?": found}).of(put(expr, place, Sym("?")))
+        if is_same(wrong.written.value, changed, wrong.written.unit):
+            return True
+    return False
+
+
+def _largest(x: Array, k: Array, axes: int, stride: int) -> Array:
+    channels = x.reshape(-1, *x.shape[-axes:])
+    filters = k.reshape(-1, len(channels), *k.shape[-axes:])
+    last = tuple(range(1, axes + 1))
+    views = np.lib.stride_tricks.sliding_window_view(channels, k.shape[-axes:], last)
+    views = views[(slice(None), *(slice(None, None, stride),) * axes)]
+    taken = (0, *range(axes + 1, 2 * axes + 1))
+    spread = (slice(None), *(None,) * axes)
+    products = [np.max(views * one[spread], axis=taken) for one in filters]
+    return np.stack(products) if k.ndim > x.ndim else products[0]
