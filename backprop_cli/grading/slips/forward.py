@@ -33,6 +33,7 @@ from backprop_cli.grading.slips.case import (
     terms,
     without,
 )
+from backprop_cli.grading.slips.rows_of_tables import to_all_rows
 from backprop_cli.grading.slips.updates_wrong import is_bias
 from backprop_cli.operations.convolutions import AXES, axes_of
 from backprop_cli.operations.pooling import pool_of
@@ -257,6 +258,7 @@ def gradient_to_all(case: Case) -> Iterator[Expr]:
         yield put(case.expr, place, every)
         yield put(case.expr, place, op("div", every, num(how.size**how.axes)))
     yield from pull_backs.gradient_to_all(case)
+    yield from to_all_rows(case)
 
 
 def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
