@@ -52,6 +52,8 @@ InOneLine = Callable[[str, frozenset[str]], Sequence[Candidate]]
 """The wrong lines of a quantity in which some others are worked out, too."""
 
 _MOST_PUT_IN: Final = 6
+_MOST_AGAIN: Final = 2_000
+"""With more numbers in a line it takes seconds to work it out in every wrong way."""
 
 
 class ProgramDetector:
@@ -124,6 +126,8 @@ class ProgramDetector:
         """The same where what the program does keep is worked out once more in the line."""
         formula = self.judge.key.first(wrong.name)
         used = () if formula is None else symbols(formula)
+        if sum(self.numbers[name].size for name in used) > _MOST_AGAIN:
+            return ()
         again = [name for name in used if self.judge.key.first(name) is not None]
         again += unwritten(self.judge, wrong.name, self.numbers)
         put_in = frozenset(again[:_MOST_PUT_IN])
