@@ -444,7 +444,6 @@ def test_what_is_added_on_the_way(name: str) -> None:
         (lambda: sequence(nn.Linear(3, 2), nn.Dropout()), nn.MSELoss(), "eval"),
         (lambda: nn.Linear(300, 200), nn.MSELoss(), "by hand"),
         (nn.Identity, nn.MSELoss(), "no layer"),
-        (lambda: sequence(nn.Linear(3, 2), nn.BatchNorm1d(2)).eval(), nn.MSELoss(), "train"),
         (lambda: nn.LayerNorm([4, 3]), nn.MSELoss(), "several axes"),
     ],
 )

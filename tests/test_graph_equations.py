@@ -39,6 +39,15 @@ def one_twice() -> Any:
     return nn.Sequential(first, nn.Tanh(), second)
 
 
+def used(norm: Any) -> Any:
+    """A norm that has seen a batch, and whose scale and shift are not what they start from."""
+    norm.running_mean.uniform_(-1, 1)
+    norm.running_var.uniform_(0.5, 2)
+    nn.init.uniform_(norm.weight, 0.5, 2)
+    nn.init.uniform_(norm.bias, -1, 1)
+    return norm
+
+
 def conv(channels: int) -> Any:
     return nn.Conv2d(channels, 2, 3, padding=1)
 
@@ -70,6 +79,12 @@ ROWS: dict[str, Make] = {
                            nn.Linear(3, 3)),
     "attention over units": lambda: Way(lambda x, a, b: torch.softmax(a(x), 1) * b(x),
                                         nn.Linear(3, 3), nn.Linear(3, 3)),
+    "a norm of earlier batches": lambda: nn.Sequential(nn.Linear(3, 3), used(nn.BatchNorm1d(3)),
+                                                       nn.Tanh(), nn.Linear(3, 3)),
+    "a mean of the units": lambda: Way(lambda x, a: a(x) - torch.mean(a(x), 1, True),
+                                       nn.Linear(3, 3)),
+    "a shape that stays": lambda: Way(lambda x, a: torch.relu(a(x.view(x.size(0), -1))),
+                                      nn.Linear(3, 3)),
 }  # fmt: skip
 PICTURES: dict[str, Make] = {
     "added behind": lambda: Way(
@@ -83,6 +98,24 @@ PICTURES: dict[str, Make] = {
     "strides": lambda: Way(
         lambda x, a, b, c: c(torch.flatten(a(x) + b(x), 1)),
         nn.Conv2d(1, 2, 2, stride=2), nn.Conv2d(1, 2, 4, stride=2, padding=1), nn.Linear(8, 3),
+    ),
+    "a norm of earlier batches": lambda: Way(
+        lambda x, a, n, c: c(torch.relu(n(a(x))).view(x.shape[0], -1)),
+        conv(1), used(nn.BatchNorm2d(2)), nn.Linear(32, 3),
+    ),
+    "a norm of this picture": lambda: Way(
+        lambda x, a, n, c: c(torch.relu(n(a(x))).reshape(-1, 32)),
+        conv(1), nn.BatchNorm2d(2, track_running_stats=False), nn.Linear(32, 3),
+    ),
+    "a norm without scale": lambda: Way(
+        lambda x, a, n, c: c(torch.flatten(n(a(x)), 1)),
+        conv(1), nn.BatchNorm2d(2, affine=False, track_running_stats=False), nn.Linear(32, 3),
+    ),
+    "the mean of each channel": lambda: Way(
+        lambda x, a, c: c(torch.relu(a(x)).mean(dim=(2, 3))), conv(1), nn.Linear(2, 3),
+    ),
+    "another shape": lambda: Way(
+        lambda x, c: c(torch.flatten(torch.tanh(x.view(1, 2, 2, 4)), 1)), nn.Linear(16, 3),
     ),
 }  # fmt: skip
 
@@ -161,6 +194,13 @@ def test_cross_entropy_of_a_softmax_takes_it_for_logits() -> None:
         (lambda: Way(lambda x, a: torch.cat([a(x), x], 0), nn.Linear(3, 3)), "along axis 0"),
         (lambda: Way(lambda x, a: torch.bmm(a(x), x), nn.Linear(3, 3)), "bmm takes 2 results"),
         (lambda: Way(lambda x, a: (a(x), x), nn.Linear(3, 2)), "several outputs"),
+        (lambda: Way(lambda x, a: a(x.view(2, 2, 3)), nn.Linear(3, 3)), "view makes 2 × 2 × 3 of"),
+        (lambda: Way(lambda x, a: a(x.view(4, 3, 1)), nn.Linear(3, 3)), "axes of its own"),
+        (lambda: Way(lambda x, a: a(x.view(5, -1)), nn.Linear(3, 3)), "view makes 5 × -1 of 4 × 3"),
+        (lambda: Way(lambda x, a: a(x).mean(0), nn.Linear(3, 3)), "the mean over 0"),
+        (lambda: Way(lambda x, a: a(x).mean(), nn.Linear(3, 3)), "the mean over everything"),
+        (lambda: Way(lambda x, a: a(x)[0] + a(x), nn.Linear(3, 3)), "a part of a result"),
+        (lambda: nn.Sequential(nn.Linear(3, 3), nn.BatchNorm2d(3)).train(), "takes a picture"),
         (lambda: Way(lambda x, a: a(x) * torch.cos(x), nn.Linear(3, 3)), "cos is not known"),
         (
             lambda: Way(

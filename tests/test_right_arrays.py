@@ -88,3 +88,16 @@ def test_the_order_of_bytes_is_none_of_the_type(end: str) -> None:
     assert set(verdicts(desk().grade_numbers(found, "mine.npz")).values()) == {"correct"}
     widened = {"dW1": v["dW1"].astype(f"{end}f8")}
     assert float_type(widened, None).name == "float32"
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize(("times", "verdict"), [(0.0, "correct"), (1e3, "wrong")])
+def test_what_a_type_cannot_hold_is_0_in_it(kind: str, times: float, verdict: str) -> None:
+    """1/(1 + e⁻ᶻ) where e⁻ᶻ is beyond the largest number, and a number that the type does hold."""
+    largest = float(np.finfo(kind).max)
+    z = -1.01 * np.log(largest)  # e⁻ᶻ is inf in this type, and the true value no 0
+    text = {"values": {"w": z, "x": 1}, "equations": ["z = w * x", "p = sigmoid(z)", "L = p"]}
+    problem = backprop.load(text)
+    number = np.dtype(kind).type
+    report = problem.check({"z": number(z), "p": number(times / largest)})
+    assert report["p"].verdict == verdict

@@ -15,19 +15,19 @@ Option: TypeAlias = "int | float | str | tuple[Option, ...] | None"
 Found = TypeVar("Found")
 
 
-class Sym(Struct, frozen=True):
+class Sym(Struct, frozen=True, gc=False):
     """A named quantity: `W1`, `dL/dZ1`, `learning_rate`."""
 
     name: str
 
 
-class Num(Struct, frozen=True):
+class Num(Struct, frozen=True, gc=False):
     """A number written in a formula, kept exactly so that constants fold without rounding."""
 
     value: Fraction
 
 
-class Op(Struct, frozen=True):
+class Op(Struct, frozen=True, gc=False):
     """An entry of the table of operations applied to its arguments.
 
     `options` are the named constants of the application, such as `axis` or `slope`, sorted by name.

@@ -34,7 +34,7 @@ class Causes:
         """What finds the slips on this sheet."""
         if not self.exercise.key.computed:
             return Detector(self.judge)
-        return ProgramDetector(self.judge, self.exercise.in_one_line)
+        return ProgramDetector(self.judge, self.exercise.lines, self.exercise.in_one_line)
 
     def of(self, name: str) -> Found:
         """The slips that explain a wrong quantity, and where they were made if not in it.

@@ -23,7 +23,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
-from backprop_cli.grading.slips.program_lines import collapsed, one_line
+from backprop_cli.grading.slips.program_lines import lines_of, one_line
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
@@ -268,12 +268,11 @@ class Exercise:
     @cached
     def candidates(self, name: str) -> list[Candidate]:
         """The wrong formulas of a quantity, made when it is first wrong."""
-        found = self._step(name)
-        if found is None:
+        if (found := self._step(name)) is None:
             return []
         stage, step = found
         programs, case = self.computed, self._case(stage, step)
-        ways = list(self._lines(stage, case)) if programs else ()
+        ways = list(lines_of(stage, case)) if programs else ()
         made = candidates(case, programs=programs, ways=ways)
         wrong = [(id, stage.written(expr)) for id, expr in made]
         if programs:  # what is put in anywhere may be a name that has no value here
@@ -286,29 +285,28 @@ class Exercise:
     @cached
     def in_one_line(self, name: str, put_in: frozenset[str]) -> list[Candidate]:
         """The wrong lines of a program that works some other quantities out in the same line."""
-        found = self._step(name)
-        if found is None:
+        if (found := self._step(name)) is None:
             return []
         stage, step = found
-        case = self._case(stage, step)
-        hidden = {id: way.expr for id, way in stage.steps.items() if stage.called(id) in put_in}
-        ways = [one_line(way, hidden) for way in self._lines(stage, case)]
+        case, steps = self._case(stage, step), stage.steps.items()
+        hidden = {id: way.expr for id, way in steps if stage.called(id) in put_in}
+        ways = [one_line(way, hidden) for way in lines_of(stage, case)]
         made = [one for one in code_changes(case, ways) if case.fits(one[1])]
         wrong = [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
         return [one for one in wrong if self.truth.keys() >= {*symbols(one[1])}]
 
-    @staticmethod
-    def _lines(stage: Stage, case: Case) -> Iterator[Expr]:
+    @cached
+    def lines(self, name: str) -> list[Expr]:
         """The ways in which a program may write the line of a quantity."""
-        id = case.step.id
-        found = dict.fromkeys((*stage.formulas.get(id, ()), *collapsed(case)))
-        return (way for way in found if not is_jacobian(way) and stage.gives(way, id))
+        if (found := self._step(name)) is None:
+            return []
+        stage, step = found
+        return [stage.written(way) for way in lines_of(stage, self._case(stage, step))]
 
     @cached
     def shaped(self, name: str, shape: tuple[int, ...]) -> list[Candidate]:
         """The wrong formulas of a quantity that give an array of another shape."""
-        found = self._step(name)
-        if found is None:
+        if (found := self._step(name)) is None:
             return []
         stage, step = found
         made = shaped(self._case(stage, step), shape)

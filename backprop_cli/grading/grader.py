@@ -145,7 +145,7 @@ class Grader(Exercise):
         """The problem in conventions that its file does not state."""
         return tuple(
             (other, self._typed_as(Grader(other.model, self.most_work, alone=True)))
-            for other in others(self._stated)
+            for other in others(self._stated, programs=self.kind is not None)
         )
 
     def _typed_as(self, other: Grader) -> Grader:

@@ -147,18 +147,18 @@ def meant(name: str, known: Quantities) -> Reference | Unknown:
     first = known.named(name)
     if isinstance(first, Reference) or "may mean several" in first.message:
         return first
-    for way in _other_names(name):
+    for way in _other_names(name, known):
         found = known.named(way)
         if isinstance(found, Reference):
             return found
     return first
 
 
-def _other_names(name: str) -> Iterator[str]:
+def _other_names(name: str, known: Quantities) -> Iterator[str]:
     for leaf, prefix, ending in _without_containers(name):
         if changed := _CHANGED.fullmatch(leaf):
             yield f"{changed[1] or changed[2]}_new"
-        for plain in _spelled(leaf):
+        for plain in _spelled(leaf, known):
             if prefix or ending:
                 yield f"{prefix}{plain}{ending}"
             else:
@@ -183,12 +183,16 @@ def _without_containers(name: str) -> Iterator[tuple[str, str, str]]:
             yield leaf, "d", ""
 
 
-def _spelled(leaf: str) -> Iterator[str]:
-    """A name, and what stands for it in the letters of this product: A1 is H1, delta2 is ∂L/∂Z2."""
+def _spelled(leaf: str, known: Quantities) -> Iterator[str]:
+    """A name, and what stands for it in the letters of this product: A1 is H1, delta2 is ∂L/∂Z2.
+
+    Where there is an a, da is none of ∂L/∂h.
+    """
     yield leaf
     plain = _UNDERLINE.sub("", leaf)
     yield plain
-    yield _ACTIVATED.sub(r"\1H", plain)
+    if plain.removeprefix("d").removeprefix("grad").lstrip("_") not in known.shapes:
+        yield _ACTIVATED.sub(r"\1H", plain)
     if found := _DELTA.fullmatch(plain):
         yield f"dZ{found[1]}"
     gradient = plain[:1] == "d" and plain[1:].lstrip("_").casefold() in _BY_OTHER

@@ -63,11 +63,17 @@ def pool_of(node: Op, shape: Shape = (1,) * AXES) -> Pool:
     return Pool(axes, size, whole(node, "stride", size))
 
 
-def _pooled(shape: Shape, how: Pool) -> Shape:
+def _picture(shape: Shape, how: Pool) -> tuple[Shape, Shape]:
+    """The channels, if there are any, and the places over which windows slide."""
     before, places = split(shape, how.axes)
     if len(places) < how.axes or len(before) > 1:
         wanted = "a vector" if how.axes == 1 else "a matrix, or a list of matrices"
         raise ShapeError(f"windows slide over {wanted}, and this is {described(shape)}")
+    return before, places
+
+
+def _pooled(shape: Shape, how: Pool) -> Shape:
+    before, places = _picture(shape, how)
     if not all_known(places):
         raise ShapeError("pooling needs sizes that are numbers")
     return before + tuple(count(n, how.size, how.stride, 0, "a window") for n in places)
@@ -78,7 +84,7 @@ def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 
 def _unpooled(shape: Shape, how: Pool) -> Shape:
-    before, places = split(shape, how.axes)
+    before, places = _picture(shape, how)
     return before + tuple((in_numbers(n) - 1) * how.stride + how.size for n in places)
 
 

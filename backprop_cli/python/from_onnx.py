@@ -15,8 +15,9 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, NotLayersError, leaf
+from backprop_cli.python.given_numbers import Chain, NotLayersError, leaf, unchannelled
 from backprop_cli.python.graph_equations import Equations
+from backprop_cli.python.onnx_nodes import LAYERS, attributes
 from backprop_cli.python.problems import Problem, load
 
 _MOST_BYTES = 2_000_000
@@ -40,44 +41,52 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _LINEAR: Final = ("Gemm", "MatMul")
 _SIGNS: Final = MappingProxyType({"Add": "+", "Sub": "-", "Mul": "*", "Div": "/"})
-_KNOWN = ["Gemm", "MatMul", *_SIGNS, "Neg", "Concat", "Flatten", *_ACTIVATIONS]
+_OF_SHAPE: Final = ("Flatten", "Reshape")
+_KNOWN = ["Gemm", "MatMul", *_SIGNS, "Neg", "Concat", *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
 
 
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
     """The problem that a small ONNX file is: its layers along the longest way, and what is added.
 
-    `x` are samples as rows. With `y` and a `loss`, both as in a problem file (`"cross-entropy"`,
-    `{"labels": [2, 1], "classes": 3}`), there are gradients, too. `Gemm`, `MatMul` with `Add`, and
-    activations are known, and `Add`, `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the
-    problem has equations in place of layers, unless all is one layer behind the other. Needs the
-    package onnx. Error, by name, for what is not known, and for more than 20,000 parameters.
+    `x` are samples as rows, or one picture, (1, channels, height, width). With `y` and a `loss`,
+    both as in a problem file (`"cross-entropy"`, `{"labels": [2, 1], "classes": 3}`), there are
+    gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `MaxPool`, `AveragePool`,
+    `LayerNormalization`, `BatchNormalization`, `Flatten`, `Reshape` and activations, and `Add`,
+    `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has equations in place of
+    layers, unless all is one layer behind the other. Needs the package onnx. Error, by name, for
+    what is not known, and for more than 20,000 parameters.
     """
     expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
     chain, inputs = Chain("from_onnx"), leaf("x", x)
     graph = _read(chain, Path(path)).graph
     constants = _constants(chain, graph)
-    problem = None
+    rows = np.asarray(inputs)
+    picture, problem = chain.picture(rows), None
     with suppress(NotLayersError):
+        given = (
+            {"x": inputs} if picture is None else {"input": "picture", "x": unchannelled(picture)}
+        )
         problem = {
-            **_in_layers(chain, graph, constants),
-            "x": inputs,
+            **_in_layers(chain, graph, constants, pictures=picture is not None),
+            **given,
             **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
             **({} if loss is None else {"loss": loss}),
         }
-    reader = _Graph(chain, constants)
-    problem = problem or _in_equations(reader, graph, np.asarray(inputs), y, loss)
+    reader, x = _Graph(chain, constants), rows if picture is None else picture
+    problem = problem or _in_equations(reader, graph, x, y, loss)
     return load({"title": f"From ONNX: {Path(path).name}", **problem})
 
 
 def _in_layers(
-    chain: Chain, graph: Any, constants: dict[str, np.ndarray[Any, Any]]
+    chain: Chain, graph: Any, constants: dict[str, np.ndarray[Any, Any]], *, pictures: bool
 ) -> dict[str, Any]:
     """One layer behind the other, with what is added on the way."""
-    reader = _Graph(chain, constants)
+    reader = _Graph(chain, constants, pictures)
     reader.follow(graph)
     reader.refuse_shared(graph)
-    turned = all(layer["turned"] for layer in chain.found())
-    for layer in chain.layers:
+    dense = [layer for layer in chain.found() if "weights" in layer]
+    turned = all(layer["turned"] for layer in dense)
+    for layer in dense:
         del layer["turned"]
         for one in (layer, *(skip for skip in layer.get("skip", ()) if "weights" in skip)):
             one["weights"] = one["weights"] if turned else one["weights"].T
@@ -164,6 +173,7 @@ class _Graph(Struct, frozen=True):
 
     chain: Chain
     constants: dict[str, np.ndarray[Any, Any]]
+    pictures: bool = False
 
     def input_of(self, graph: Any) -> str:
         """What the one input is called."""
@@ -230,7 +240,7 @@ class _Graph(Struct, frozen=True):
             raise NotLayersError
 
     def _node(self, node: Any, current: str) -> None:
-        said = {each.name: _attribute(each) for each in node.attribute}
+        said = attributes(node)
         others = [self._number(node, name) for name in node.input if name not in ("", current)]
         kind = node.op_type
         if kind in _LINEAR:
@@ -240,8 +250,13 @@ class _Graph(Struct, frozen=True):
                 self._bias(biases)
         elif kind == "Add":
             self._bias(others)
-        elif kind == "Flatten" and said.get("axis", 1) == 1:
-            return
+        elif kind in _OF_SHAPE and self._is_flat(kind, said, others):
+            if self.pictures:
+                self.chain.put({"type": "flatten"})
+        elif kind in LAYERS:
+            self.chain.put(LAYERS[kind](self.chain, said, others))
+        elif kind == "Reshape":
+            raise NotLayersError
         elif kind in _ACTIVATIONS:
             self.chain.activate(self._activation(kind, said))
         elif kind in (*_SIGNS, "Concat", "Neg"):
@@ -253,7 +268,7 @@ class _Graph(Struct, frozen=True):
         self, found: Equations, node: Any, names: Mapping[str, str], trained: Collection[str]
     ) -> str:
         """The line of one node, and the name of what it gives."""
-        said = {each.name: _attribute(each) for each in node.attribute}
+        said = attributes(node)
         kind, called = node.op_type, node.name or node.op_type
         current = next(name for name in node.input if name in names)
         x = names[current]
@@ -270,11 +285,26 @@ class _Graph(Struct, frozen=True):
             if said.get("axis") not in (-1, len(found.shapes[x]) - 1):
                 raise self.chain.refused(f"{called} joins along axis {said.get('axis')}", "axis=-1")
             return found.joined(called, [self._result(node, name, names) for name in node.input])
-        if kind == "Flatten" and said.get("axis", 1) == 1:
-            return x
+        others = [self._number(node, name) for name in node.input if name not in ("", current)]
+        if kind == "Reshape" or (kind == "Flatten" and self._is_flat(kind, said, others)):
+            rows = len(found.shapes[x]) == 2
+            first = found.shapes[x][0] if rows else 1
+            sizes = [first, -1] if kind == "Flatten" else [int(n) for n in others[0]]
+            return found.reshaped(
+                called, x, [first if n == 0 else n for n in sizes[:1]] + sizes[1:]
+            )
+        if kind in LAYERS:
+            return found.layer(called, LAYERS[kind](self.chain, said, others), x)
         if kind in _ACTIVATIONS:
             return found.activated(self._activation(kind, said), x)
         raise self.chain.refuse_unknown(kind, _KNOWN)
+
+    @staticmethod
+    def _is_flat(kind: str, said: Mapping[str, Any], others: list[np.ndarray[Any, Any]]) -> bool:
+        """Whether each sample becomes a row."""
+        if kind == "Flatten":
+            return bool(said.get("axis", 1) == 1)
+        return len(others[0]) == 2 and others[0][0] in (0, 1, -1) and others[0][1] != 0
 
     def _side(
         self, found: Equations, name: str, names: Mapping[str, str], trained: Collection[str]
@@ -299,7 +329,7 @@ class _Graph(Struct, frozen=True):
 
     def _matrix(self, node: Any, current: str) -> tuple[Any, bool, list[np.ndarray[Any, Any]]]:
         """The weights, units × inputs, whether they stand so in the file, and a bias if any."""
-        said = {each.name: _attribute(each) for each in node.attribute}
+        said = attributes(node)
         others = [self._number(node, name) for name in node.input if name not in ("", current)]
         usual = {"alpha": 1, "beta": 1, "transA": 0}
         odd = [key for key, value in usual.items() if said.get(key, value) != value]
@@ -312,7 +342,7 @@ class _Graph(Struct, frozen=True):
 
     def _bias(self, others: list[np.ndarray[Any, Any]]) -> None:
         layers = self.chain.layers
-        if not layers or {"bias", "activation"} & layers[-1].keys():
+        if not layers or "weights" not in layers[-1] or {"bias", "activation"} & layers[-1].keys():
             raise NotLayersError
         units, bias = len(layers[-1]["weights"]), others[0]
         if bias.size == 1 and units > 1:  # one parameter for all of them
@@ -334,9 +364,3 @@ class _Graph(Struct, frozen=True):
         if kind == "Elu" and said.get("alpha", 1) != 1:
             return {"name": name, "alpha": float(said["alpha"])}
         return name
-
-
-def _attribute(said: Any) -> Any:
-    """What an attribute of a node says."""
-    value = {1: said.f, 2: said.i, 3: said.s}.get(said.type)
-    return value.decode() if isinstance(value, bytes) else value

@@ -7,12 +7,12 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, leaf
+from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, leaf, unchannelled
 from backprop_cli.python.problems import Problem, load
 from backprop_cli.python.torch_calls import Call, calls
 from backprop_cli.python.torch_equations import followed
@@ -26,28 +26,26 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
     shape. `loss` is a module
     such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
-    `Flatten`, `LayerNorm`, `BatchNorm1d` in `train()`, activations, `Dropout` in `eval()`, and the
-    losses MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and
-    binary cross-entropy. Where results are added, multiplied or joined by `torch.cat`, or a layer
-    is called twice, the problem has equations in place of layers, unless it is `x + f(x)` behind a
-    linear layer. Error, by name, for what is not known, and for more than 20,000 parameters.
+    `Flatten`, `view`, `mean`, `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations, `Dropout`
+    in `eval()`, and the losses MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax
+    (one loss here), and binary cross-entropy. Where results are added, multiplied or joined by
+    `torch.cat`, or a layer is called twice, the problem has equations in place of layers, unless it
+    is `x + f(x)` behind a linear layer. Error, by name, for what is not known, and for more than
+    20,000 parameters.
     """
     expect(hasattr(model, "parameters"), "model", "a module of PyTorch", model)
     inputs, targets = leaf("x", x), leaf("y", y)
     for name, found, value in (("x", inputs, x), ("y", targets, y)):
         expect(isinstance(found, np.ndarray), name, "a tensor or an array", value)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    if inputs.ndim == _OF_PICTURES and len(inputs) != 1:
-        raise refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
-    problem = None
+    picture, problem = Chain("from_torch").picture(inputs), None
     with suppress(NotLayersError):
-        problem = _in_layers(model, x, inputs, targets, loss)
+        given = (
+            {"x": inputs} if picture is None else {"input": "picture", "x": unchannelled(picture)}
+        )
+        problem = {**_in_layers(model, x, inputs, targets, loss), **given}
     problem = problem or _in_equations(model, inputs, targets, loss)
     return load({"title": f"From PyTorch: {type(model).__name__}", **problem})
-
-
-_OF_PICTURES: Final = 4
-"""Axes of what goes into a convolution: samples, channels, height, width."""
 
 
 def _in_layers(
@@ -57,21 +55,15 @@ def _in_layers(
     layers = _layers(_before(loss, calls(model)))
     said = _compared(loss, targets, inputs, _outputs(model, x, layers))
     said["loss"] = _of_outputs(layers[-1], said["loss"])
-    picture = inputs.ndim == _OF_PICTURES
-    return {
-        "convention": {"affine": "x W^T + b"},
-        **({"input": "picture", "x": _unchannelled(inputs[0])} if picture else {"x": inputs}),
-        "layers": layers,
-        **said,
-    }
+    return {"convention": {"affine": "x W^T + b"}, "layers": layers, **said}
 
 
 def _in_equations(
     model: Any, inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], loss: Any
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a layer that is called twice."""
-    x = inputs[0] if inputs.ndim == _OF_PICTURES else inputs
-    found, output, last = followed(model, x)
+    picture = Chain("from_torch").picture(inputs)
+    found, output, last = followed(model, inputs if picture is None else picture)
     _before(loss, [last])
     said = _compared(loss, targets, inputs, found.shapes[output][-1])
     found.loss(output, said["loss"], said["y"])
@@ -82,7 +74,7 @@ def _compared(
     loss: Any, targets: np.ndarray[Any, Any], inputs: np.ndarray[Any, Any], outputs: int
 ) -> dict[str, Any]:
     """The loss, and what outputs are compared with; of one picture without an axis of samples."""
-    picture = inputs.ndim == _OF_PICTURES
+    picture = Chain("from_torch").picture(inputs) is not None
     shape = (outputs,) if inputs.ndim == 1 else (len(inputs), outputs)
     if picture and targets.size == outputs:  # laid flat, as the outputs are
         targets = targets.reshape(shape)
@@ -100,11 +92,6 @@ def _outputs(model: Any, x: Any, layers: list[Layer]) -> int:
 
     with torch.no_grad():  # of a copy, since a batch norm remembers what it has seen
         return int(deepcopy(model)(x)[0].numel())
-
-
-def _unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A picture of one channel as a matrix."""
-    return picture[0] if len(picture) == 1 else picture
 
 
 def _of_outputs(last: Layer, loss: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +136,7 @@ def _put(chain: Chain, call: Call) -> None:
         return
     layer, activation = layer_or_activation(call.name, call.module)
     if layer is not None:
-        chain.layers.append(layer)
+        chain.put(layer)
     else:
         chain.activate(activation)
 

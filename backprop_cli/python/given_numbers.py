@@ -79,6 +79,12 @@ MOST_PARAMETERS: Final = 20_000
 Layer = dict[str, Any]
 
 
+_OF_PICTURES: Final = 4
+"""Axes of what goes into a convolution: samples, channels, height, width."""
+_IN_EQUATIONS: Final = frozenset({"fixed-norm", "picture-norm"})
+"""What is a layer elsewhere, and a line of equations here."""
+
+
 class NotLayersError(Exception):
     """A model that is not one layer behind the other; it may be equations."""
 
@@ -115,6 +121,21 @@ class Chain(Struct, frozen=True):
             skip if weights is None else {**skip, "weights": weights}
         )
 
+    def put(self, layer: Layer) -> None:
+        """Puts a layer behind the last one."""
+        if layer.get("type") in _IN_EQUATIONS:
+            raise NotLayersError
+        self.layers.append(layer)
+
+    def picture(self, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+        """The one picture that inputs with an axis for channels are; None where these are rows."""
+        if inputs.ndim != _OF_PICTURES:
+            return None
+        if len(inputs) != 1:
+            raise self.refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
+        found: np.ndarray[Any, Any] = inputs[0]
+        return found
+
     def refused(self, message: str, instead: str | None = None) -> Error:
         """What cannot be a problem here."""
         return Error(Complaint(message, instead=instead), source=self.source)
@@ -141,3 +162,8 @@ class Chain(Struct, frozen=True):
         if not self.layers:
             raise self.refused("the model has no layer")
         return self.layers
+
+
+def unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A picture of one channel as a matrix."""
+    return picture[0] if len(picture) == 1 else picture

@@ -69,6 +69,10 @@ class Equations(Struct, frozen=True):
             case "flatten":
                 flat = len(shape) > 2
                 return self.line("f", f"flatten({x})", (prod(shape),)) if flat else x
+            case "fixed-norm":
+                return self._fixed_norm(layer, x, shape)
+            case "picture-norm":
+                return self._picture_norm(called, layer, x, shape)
             case "layer-norm" | "batch-norm" as norm:
                 scale = self._or(1, "gamma", layer.get("scale"))
                 shift = self._or(0, "beta", layer.get("shift"))
@@ -100,12 +104,78 @@ class Equations(Struct, frozen=True):
         formula = f"conv({x}, {self.parameter('K', kernel)}, {options})"
         sizes = ((n + 2 * around - kernel.shape[-1]) // stride + 1 for n in shape[1:])
         found = (len(kernel), *sizes)
-        if "bias" in layer:  # one number a channel, at every place
-            places = prod(found[1:])
-            ones = self.given(f"ones_{places}", np.ones(places))
-            bias = self.parameter("b", layer["bias"])
-            formula += f" + reshape(outer({bias}, {ones}), {list(found)})"
+        if "bias" in layer:
+            formula += f" + {self._for_each_unit(self.parameter('b', layer['bias']), found)}"
         return self.line("z", formula, found)
+
+    def _for_each_unit(self, name: str, shape: Shape) -> str:
+        """A number for each unit, in every row; or for each channel, at every place."""
+        if len(shape) < 3:
+            return name if len(shape) == 1 else f"row({name})"
+        places = prod(shape[1:])
+        ones = self.given(f"ones_{places}", np.ones(places))
+        return f"reshape(outer({name}, {ones}), {list(shape)})"
+
+    def _fixed_norm(self, layer: Layer, x: str, shape: Shape) -> str:
+        """A norm with the mean and the variance of other batches: numbers, and no quantities."""
+        count = sum(name.startswith("mean_") for name in self.values) + 1
+        mean = self.given(f"mean_{count}", layer["mean"])
+        spread = self.given(f"sd_{count}", np.sqrt(layer["variance"] + layer["epsilon"]))
+        mean, spread = (self._for_each_unit(each, shape) for each in (mean, spread))
+        return self.line("n", self._scaled(f"({x} - {mean}) / {spread}", layer, shape), shape)
+
+    def _picture_norm(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
+        """A norm over all places of a channel, since a batch is one picture here."""
+        if len(shape) != 3:
+            raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
+        rows = f"reshape({x}, [{shape[0]}, {prod(shape[1:])}])"
+        normed = f"layer_norm({rows}, 1, 0, epsilon={layer['epsilon']!r})"
+        line = self._scaled(f"reshape({normed}, {list(shape)})", layer, shape)
+        return self.line("n", line, shape)
+
+    def _scaled(self, formula: str, layer: Layer, shape: Shape) -> str:
+        """What is normalised, times the scale of its unit, and moved, where there are any."""
+        for key, stem, put in (("scale", "gamma", "{} * {}"), ("shift", "beta", "{1} + {0}")):
+            if layer.get(key) is not None:
+                each = self._for_each_unit(self.parameter(stem, layer[key]), shape)
+                formula = put.format(each, formula)
+        return formula
+
+    def reshaped(self, called: str, x: str, sizes: Sequence[int]) -> str:
+        """The same numbers in another shape: of rows none, of one sample any; -1 is what is left.
+
+        The first of the sizes is that of the samples, of which a picture is one.
+        """
+        shape = self.shapes[x]
+        whole = shape if len(shape) == 2 else (1, *shape)
+        if -1 in sizes and prod(whole) % (known := prod(n for n in sizes if n != -1) or 1) == 0:
+            sizes = [prod(whole) // known if n == -1 else n for n in sizes]
+        if prod(sizes) != prod(whole) or sizes[0] != whole[0]:
+            raise self.chain.refused(f"{called} makes {_said((*sizes,))} of {_said(whole)}")
+        if tuple(sizes) == whole:
+            return x
+        if len(shape) == 2:
+            raise self.chain.refused(f"{called} gives each sample axes of its own")
+        return self.line("f", f"reshape({x}, {list(sizes[1:])})", tuple(sizes[1:]))
+
+    def averaged(self, called: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
+        """The mean of each channel of a picture, or of each row where it stays a row."""
+        shape = self.shapes[x]
+        whole = shape if len(shape) == 2 else (1, *shape)
+        found = {axis % len(whole) for axis in axes}
+        if len(shape) == 3 and found == {2, 3}:
+            rows = f"reshape({x}, [{shape[0]}, {prod(shape[1:])}])"
+            left: Shape = (shape[0], 1, 1) if keep else (shape[0],)
+        elif len(shape) == 2 and found == {1} and keep:
+            rows, left = x, (shape[0], 1)
+        else:
+            message = f"{called} takes the mean over {', '.join(map(str, axes)) or 'everything'}"
+            instead = "over height and width, or over the units with keepdim"
+            raise self.chain.refused(message, instead)
+        formula = f"mean({rows}, axis=1)"
+        return self.line(
+            "m", formula if len(left) == 1 else f"reshape({formula}, {list(left)})", left
+        )
 
     def _or(self, usual: int, stem: str, value: Any) -> str:
         return str(usual) if value is None else self.parameter(stem, value)
@@ -140,6 +210,8 @@ class Equations(Struct, frozen=True):
             return one
         if len(shape) == 2 and own == shape[1:]:
             return f"row({one})"
+        if len(shape) == 2 and own == (shape[0], 1):
+            return f"column(reshape({one}, [{own[0]}]))"
         message = f"{called} takes {_said(own)} beside {_said(shape)}"
         raise self.chain.refused(message, "arrays of the same shape")
 

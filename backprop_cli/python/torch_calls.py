@@ -24,6 +24,12 @@ SIGNS: Final[Mapping[str, str]] = MappingProxyType(
 """What is done with two results, or one and a number."""
 
 
+RESHAPED: Final = frozenset({"view", "reshape"})
+AVERAGED: Final = frozenset({"mean"})
+SIZES: Final = frozenset({"size", "getattr", "getitem"})
+"""How many samples there are: x.size(0), x.shape[0]."""
+
+
 class Call(Struct, frozen=True):
     """What is called, by name, and the module that it is, or a function's options.
 
@@ -74,6 +80,8 @@ def _path(graph: Any) -> list[Any]:
 
 def _call(node: Any, before: Any, places: Mapping[Any, int], modules: Mapping[str, Any]) -> Call:
     others = [each for each in node.all_input_nodes if each is not before]
+    if function_of(node) in RESHAPED | AVERAGED | SIZES:
+        raise NotLayersError
     if others or before not in node.all_input_nodes:
         return _sum(node, others, places, modules)
     of_function = node.op != "call_module" and function_of(node) in SIGNS

@@ -10,7 +10,16 @@ import numpy as np
 
 from backprop_cli.python.given_numbers import Chain, leaf
 from backprop_cli.python.graph_equations import Equations
-from backprop_cli.python.torch_calls import SIGNS, Call, called, function_of, traced
+from backprop_cli.python.torch_calls import (
+    AVERAGED,
+    RESHAPED,
+    SIGNS,
+    SIZES,
+    Call,
+    called,
+    function_of,
+    traced,
+)
 from backprop_cli.python.torch_modules import layer_or_activation, refused
 
 _JOINED: Final = frozenset({"cat", "concat", "concatenate"})
@@ -30,6 +39,8 @@ def followed(model: Any, x: np.ndarray[Any, Any]) -> tuple[Equations, str, Call]
             names[node] = found.given("x", x)
         elif node.op == "get_attr":
             names[node] = _own(found, node.target, modules[""])
+        elif function_of(node) in SIZES and node.op != "call_module":
+            names[node] = _size(found, node, names)
         else:
             last = Call("", None)
             names[node], last = _line(found, node, names, modules)
@@ -54,6 +65,10 @@ def _line(
         return _combined(found, node, name, names), Call(name, None)
     if name in _JOINED:
         return _joined(found, node, names), Call(name, None)
+    if name in RESHAPED:
+        return _reshaped(found, node, names), Call(name, None)
+    if name in AVERAGED:
+        return _averaged(found, node, names), Call(name, None)
     inputs = [names[each] for each in node.all_input_nodes]
     if len(inputs) != 1:
         raise refused(f"{node.name} takes {len(inputs)} results, which is not known here")
@@ -86,3 +101,32 @@ def _joined(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
     if given not in (len(found.shapes[parts[0]]) - 1, -1):
         raise refused(f"{node.name} joins along axis {given}", "dim=-1, the units")
     return found.joined(node.name, parts)
+
+
+def _size(found: Equations, node: Any, names: Mapping[Any, Any]) -> Any:
+    """A shape, or one size of it; of a picture the first is that of its samples, 1."""
+    of, *which = node.args
+    known = names[of]
+    if isinstance(known, str):
+        if function_of(node) == "getitem" or which not in (["shape"], [], [0], [1], [-1]):
+            raise refused(f"{node.name} takes a part of a result, which is not known here")
+        shape = found.shapes[known]
+        known = shape if len(shape) == 2 else (1, *shape)
+    return known if not which or which == ["shape"] else known[which[0]]
+
+
+def _reshaped(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
+    x, *sizes = node.args
+    given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    numbers = [names.get(each, each) for each in given]
+    if node.kwargs or not all(isinstance(each, int) for each in numbers) or len(numbers) < 2:
+        raise refused(f"{node.name} to {', '.join(map(str, given))} is not known here")
+    return found.reshaped(node.name, names[x], numbers)
+
+
+def _averaged(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
+    x, *axes = node.args
+    given = axes[0] if axes else node.kwargs.get("dim", ())
+    keep = axes[1] if len(axes) > 1 else node.kwargs.get("keepdim", False)
+    listed = given if isinstance(given, (tuple, list)) else [given]
+    return found.averaged(node.name, names[x], listed, keep=bool(keep))

@@ -95,12 +95,16 @@ def _layer_norm(module: Any) -> Layer:
     return {"type": "layer-norm", "epsilon": module.eps, **scaled}
 
 
-def _batch_norm(module: Any) -> Layer:
-    if not module.training and module.track_running_stats:
-        message = "BatchNorm1d in eval() takes its mean and variance from earlier batches"
-        raise refused(message, "model.train(), which takes those of this batch")
-    scaled = _given(module, weight="scale", bias="shift")
-    return {"type": "batch-norm", "epsilon": module.eps, **scaled}
+def _batch_norm(type_: str) -> Callable[[Any], Layer]:
+    """A norm over a batch: as it trains of this one, in `eval()` as earlier ones have left it."""
+
+    def norm(module: Any) -> Layer:
+        fixed = not module.training and module.track_running_stats
+        kept = {"running_mean": "mean", "running_var": "variance"} if fixed else {}
+        scaled = _given(module, weight="scale", bias="shift", **kept)
+        return {"type": "fixed-norm" if fixed else type_, "epsilon": module.eps, **scaled}
+
+    return norm
 
 
 def _one(module: Any, option: str) -> int:
@@ -129,7 +133,8 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
         "Flatten": _flatten,
         "LayerNorm": _layer_norm,
-        "BatchNorm1d": _batch_norm,
+        "BatchNorm1d": _batch_norm("batch-norm"),
+        "BatchNorm2d": _batch_norm("picture-norm"),
     }
 )
 """What is a layer of its own."""

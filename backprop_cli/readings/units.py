@@ -184,6 +184,11 @@ class FloatType(Struct, frozen=True):
         return EPSILONS[self.name]
 
     @property
+    def nothing(self) -> float:
+        """What is no larger is 0 in a program: its reciprocal is beyond the largest number."""
+        return float(1 / np.finfo(self.name).max)
+
+    @property
     def most(self) -> float:
         """What no rounding excuses, however long the sums are: half of the digits are wrong."""
         return max(float(self.epsilon**0.5), self.rtol or 0.0)

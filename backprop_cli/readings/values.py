@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
-from functools import partial
+from functools import cache, partial
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -74,16 +74,16 @@ def compiled(expr: Expr, definitions: Definitions) -> Function:
 
 
 def _compiled(expr: Expr) -> Function:
-    match expr:
-        case Sym(name):
-            return itemgetter(name)
-        case Num(number):
-            constant: Array = np.float64(number)  # type: ignore[assignment]
-            return lambda env: constant
+    if isinstance(expr, Sym):
+        return itemgetter(expr.name)
+    if isinstance(expr, Num):
+        constant: Array = np.float64(expr.value)  # type: ignore[assignment]
+        return lambda env: constant
     inside = _at_a_kink if _has_kink(expr.name) else _compiled
     return _calling(expr, [inside(arg) for arg in expr.args])
 
 
+@cache
 def _has_kink(name: str) -> bool:
     """Whether it matters to an operation that what is 0 by hand is 0."""
     entry = TABLE.get(name)

@@ -8,6 +8,8 @@ maxima. A sheet is read in one convention, all of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,8 +34,11 @@ class Other(Struct, frozen=True):
     shown: Callable[[Model, Sequence[Result]], bool]
 
 
-def others(model: Model) -> Iterator[Other]:
-    """The same problem in each convention that is not stated and changes anything."""
+def others(model: Model, *, programs: bool) -> Iterator[Other]:
+    """The same problem in each convention that is not stated and changes anything.
+
+    `programs`: a mask `x == x.max()` gives all of the gradient to each of several maxima.
+    """
     said = model.problem.convention
     if _has_mean(model) and "batch_gradients" not in said.stated:
         yield from _other(
@@ -44,9 +49,17 @@ def others(model: Model) -> Iterator[Other]:
             _has_parameter_gradient,
         )
     if _has_maximum(model) and "max" not in said.stated:
-        kinks = replace(said.kinks, max="shared")
-        words = "read with the gradient shared among equal maxima (kinks: {max: shared})"
-        yield from _other(model, replace(said, kinks=kinks), words, lambda *_: True)
+        for how, words in _EQUAL_MAXIMA.items():
+            if programs or how == "shared":
+                kinks = replace(said.kinks, max=how)
+                yield from _other(model, replace(said, kinks=kinks), words, lambda *_: True)
+
+
+_EQUAL_MAXIMA: Mapping[float | Literal["shared"], str] = MappingProxyType({
+    "shared": "read with the gradient shared among equal maxima (kinks: {max: shared})",
+    1: "read with all of the gradient given to each of equal maxima (kinks: {max: 1})",
+})  # fmt: skip
+_MAXIMA = frozenset({"max", "max_pool"})
 
 
 def _other(
@@ -74,7 +87,7 @@ def _has_mean(model: Model) -> bool:
 
 def _has_maximum(model: Model) -> bool:
     nodes = (node for expr in model.definitions.values() for node in walk(expr))
-    return any(isinstance(node, Op) and node.name == "max" for node in nodes)
+    return any(isinstance(node, Op) and node.name in _MAXIMA for node in nodes)
 
 
 def _has_parameter_gradient(model: Model, results: Sequence[Result]) -> bool:

@@ -172,8 +172,8 @@ class ArraySheets(Struct):
         if not self._terms:
             self._terms.update(terms_behind(self.exercise.stages))
         tolerance, size = kind.behind(self._terms.get(id, 1)), self.exercise.size(id)
-        if off <= tolerance * size:
-            return tolerance * size
+        if off <= (room := max(tolerance * size, kind.nothing)):
+            return room
         room = tolerance * max(size, largest(value))
         if kind.rtol is None and off > room:
             room = max(room, self._off(id, kind) * size)

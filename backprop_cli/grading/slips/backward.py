@@ -38,6 +38,7 @@ from backprop_cli.grading.slips.pull_backs import (
     total,
     users,
 )
+from backprop_cli.grading.slips.rows_of_tables import mean_of_uses, some_lost
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 TWO, HALF = num(2), num("1/2")
@@ -180,6 +181,7 @@ def mean_sum(case: Case) -> Iterator[Expr]:
         case.step.phase == "forward" and case.step.shape
     ):
         return
+    yield from mean_of_uses(case)
     if (several := _summands(case.expr)) >= _STEPS and case.step.phase == "backward":
         yield op("div", case.expr, num(several))  # the mean over the steps in time
     for count in sorted(case.counts):
@@ -227,6 +229,7 @@ def path_lost(case: Case) -> Iterator[Expr]:
     """One of several branches, or any proper part of the paths back, left out."""
     yield from branch_lost(case)
     yield from _consumers_lost(case)
+    yield from some_lost(case)
 
 
 def _consumers_lost(case: Case) -> Iterator[Expr]:

@@ -229,6 +229,11 @@ class Case(Struct, frozen=True):
         """The terms of the formula."""
         return self.kept("sum", lambda: LongSum(list(addends(self.expr))))
 
+    def softmax(self, z: Expr) -> Expr:
+        """The softmax over the units, of each sample."""
+        axis = None if len(self.shape(z) or ()) < 2 else 1 - (self.model.sample_axis or 0)
+        return op("softmax", z, axis=axis)
+
     def exchanged(self, name: str, other: Expr) -> Expr:
         """The right formula with another quantity everywhere in the place of one."""
         terms = self.sum

@@ -204,7 +204,7 @@ def _of_power(case: Case, node: Op) -> Iterator[Change]:
 
 
 def _of_total(case: Case, node: Op) -> Iterator[Change]:
-    count = _averaged(case, node)
+    count = count_along(case, node)
     if node.name != "mean":
         if count > 2:  # half of two is said otherwise
             yield "mean-sum-confused", op("div", node, num(count))
@@ -234,9 +234,11 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "exp":
         yield "term-sign-flipped", op("exp", op("neg", inner))
         return
-    for name in (*CONFUSED, "softmax"):
-        if name != node.name and not (name == "softmax" and not case.shape(inner)):
+    for name in CONFUSED:
+        if name != node.name:
             yield "wrong-activation", op(name, inner)
+    if node.name != "softmax" and case.shape(inner):
+        yield "wrong-activation", case.softmax(inner)
     match node.name:
         case "sigmoid":
             yield "term-sign-flipped", op("sigmoid", op("neg", inner))
@@ -339,7 +341,7 @@ def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
             case Op("sum", (inner,)):
                 return rewrite(inner, entries)
             case Op("mean", (inner,)):
-                return op("div", rewrite(inner, entries), num(_averaged(case, node)))
+                return op("div", rewrite(inner, entries), num(count_along(case, node)))
         return None
 
     for place, node in places(expr):
@@ -349,7 +351,7 @@ def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
             return
 
 
-def _averaged(case: Case, node: Op) -> int:
+def count_along(case: Case, node: Op) -> int:
     """How many entries a mean is taken of."""
     shape, axis = case.shape(node.args[0]) or (), node.option("axis")
     places = shape[1:] if node.name == "channel_sums" else shape

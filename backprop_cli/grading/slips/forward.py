@@ -33,8 +33,9 @@ from backprop_cli.grading.slips.case import (
     terms,
     without,
 )
+from backprop_cli.grading.slips.rows_of_tables import to_all_rows
 from backprop_cli.grading.slips.updates_wrong import is_bias
-from backprop_cli.operations.convolutions import AXES
+from backprop_cli.operations.convolutions import AXES, axes_of
 from backprop_cli.operations.pooling import pool_of
 
 _LOGARITHMS = frozenset({"xlogy", "log", "logsumexp", "log2", "log10"})
@@ -257,6 +258,7 @@ def gradient_to_all(case: Case) -> Iterator[Expr]:
         yield put(case.expr, place, every)
         yield put(case.expr, place, op("div", every, num(how.size**how.axes)))
     yield from pull_backs.gradient_to_all(case)
+    yield from to_all_rows(case)
 
 
 def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
@@ -264,6 +266,7 @@ def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
     if node.name in ("max_pool", "mean_pool"):
         other = "mean_pool" if node.name == "max_pool" else "max_pool"
         yield "wrong-activation", Op(other, node.args, node.options)
+        yield "wrong-constant", _side_by_side(case, node, axes_of(node, case.shape(node) or ()))
     if node.name not in CONVOLUTIONS | KERNEL:
         return
     for position, arg in enumerate(node.args):
@@ -272,12 +275,37 @@ def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
             args = (*node.args[:position], op("transpose", arg), *node.args[position + 1 :])
             yield "transpose-omitted", Op(node.name, args, node.options)
     if node.name == "conv" and node.option("stride", 1) != 1:
-        yield "wrong-constant", _side_by_side(case, node)
+        yield "wrong-constant", _side_by_side(case, node, _axes(node, case))
+    yield from _of_one_channel(case, node)
+    yield from _summed_over_places(case, node)
 
 
-def _side_by_side(case: Case, node: Op) -> Expr:
+def _of_one_channel(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
+    """x[0] and w[0] for all channels of a picture."""
+    if node.name != "conv":
+        return
+    x, k = node.args
+    axes, shape = _axes(node, case), case.shape(x) or ()
+    for c in {0, int(shape[0]) - 1} if len(shape) == axes + 1 and shape[0] != 1 else ():
+        one = (c, c + 1), *(None,) * axes
+        filters = (None,) * (len(case.shape(k) or ()) - len(one))
+        alone = op("at", x, index=one), op("at", k, index=(*filters, *one))
+        yield "path-lost", Op(node.name, alone, node.options)
+
+
+def _summed_over_places(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
+    """Every window times the sum of a channel's gradient."""
+    if node.name == "conv_kernel":
+        x, g = node.args
+        shape, axes = case.shape(g) or (), int(str(node.option("axes", AXES)))
+        if len(shape) == axes + 1:
+            everywhere = op("per_channel", op("channel_sums", g), shape=shape)
+            yield "summed-too-early", Op(node.name, (x, everywhere), node.options)
+
+
+def _side_by_side(case: Case, node: Op, axes: int) -> Expr:
     """As many windows, each one place behind the one before: x[i:i + k] for x[s i:s i + k]."""
-    shape, axes = case.shape(node) or (), _axes(node, case)
+    shape = case.shape(node) or ()
     counts = tuple((0, int(size)) for size in shape[len(shape) - axes :])
     index = (*(None,) * (len(shape) - axes), *counts)
-    return op("at", op("conv", *node.args, **{**dict(node.options), "stride": 1}), index=index)
+    return op("at", op(node.name, *node.args, **{**dict(node.options), "stride": 1}), index=index)

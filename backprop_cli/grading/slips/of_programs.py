@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Op, Sym, put, symbols
+from backprop_cli.algebra.expr import Sym, put, symbols
 from backprop_cli.algebra.shapes import described
-from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
 from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
+from backprop_cli.grading.slips.program_windows import (
+    Test,
+    axes_exchanged,
+    by_turned,
+    cut_elsewhere,
+    largest_of_windows,
+    one_filter,
+    one_for_all,
+    upside_down,
+    windows_overwritten,
+)
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
-from backprop_cli.operations.convolutions import sliding
 from backprop_cli.readings.units import largest
 
 _LARGEST_FACTOR: Final = 1_000
@@ -85,18 +93,7 @@ def rights_of(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
     return [one for one in found if one.shape == wrong.written.value.shape]
 
 
-def is_same(value: Array, other: Array, unit: Array) -> bool:
-    """Whether two arrays are one but for their floats."""
-    if value.shape != other.shape:
-        return False
-    room = 2 * largest(unit) + 10 * SLACK * largest(value)
-    return bool((np.abs(value - other) <= room).all())
-
-
 # The mistakes ----------------------------------------------------------------------------------
-
-Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
-"""Whether a mistake explains an array."""
 
 
 def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
@@ -139,87 +136,6 @@ def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Arr
                 names = {name: numbers[name] for name in symbols(expr)}
                 turned = {**names, "?": value.T.reshape(value.shape)}
                 yield Values(turned).of(put(expr, (*place, position), Sym("?")))
-
-
-def _windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-    """What comes back to where windows overlap, from one of them alone: the last, or the first."""
-    expr = judge.key.first(wrong.name)
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
-        return False
-    g, k = map(Values(numbers).of, expr.args)
-    axes = sliding(expr, g.shape).axes
-    spots = [(..., *at) for at in np.ndindex(g.shape[g.ndim - axes :])]
-    return any(
-        is_same(wrong.written.value, _one_over_another(expr, g, k, order), wrong.written.unit)
-        for order in (spots, spots[::-1])
-    )
-
-
-def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Array:
-    """Each window's share put in the place of what was there."""
-    back = partial(function_of(node), **dict(node.options))
-    whole = np.zeros_like(back(g, k))
-    for spot in spots:
-        alone, where = np.zeros_like(g), np.zeros_like(g)
-        alone[spot], where[spot] = g[spot], 1
-        there = back(where, np.ones_like(k)) != 0
-        whole[there] = back(alone, k)[there]
-    return whole
-
-
-_WINDOWS: Final = frozenset({"conv", "conv_transpose", "conv_kernel"})
-_MOST_ENTRIES: Final = 4_000
-"""Larger pictures take too long for each of the ways in which they may be turned."""
-
-
-def _by_turned(turn: Callable[[Array], Iterator[Array]]) -> Test:
-    """Whether a convolution with one of its arrays turned in some way explains an array."""
-
-    def explains(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-        expr = judge.key.first(wrong.name)
-        if expr is None or wrong.written.value.size > _MOST_ENTRIES:
-            return False
-        for place, node in each(expr, _WINDOWS):
-            given = {name: numbers[name] for name in symbols(expr)}
-            for position, arg in enumerate(node.args):
-                for other in turn(Values(numbers).of(arg)):
-                    changed = put(expr, (*place, position), Sym("?"))
-                    found = Values({**given, "?": other}).of(changed)
-                    if is_same(wrong.written.value, found, wrong.written.unit):
-                        return True
-        return False
-
-    return explains
-
-
-def _axes_exchanged(array: Array) -> Iterator[Array]:
-    """Height and width, or channels and filters, in each other's place."""
-    for one, other in ((-1, -2), (0, 1)):
-        if array.ndim > 1 and array.shape[one] == array.shape[other]:
-            yield array.swapaxes(one, other)
-
-
-def _upside_down(array: Array) -> Iterator[Array]:
-    yield array[..., ::-1, ::-1] if array.ndim > 1 else array[::-1]
-
-
-def _one_for_all(array: Array) -> Iterator[Array]:
-    """One filter, or one channel, in the place of all: K[0] for K[f]."""
-    for axis in range(max(array.ndim - 2, 0)):
-        for k in (0, array.shape[axis] - 1):
-            yield np.broadcast_to(np.take(array, [k], axis=axis), array.shape)
-
-
-def _one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-    """What comes back to a picture from one filter alone."""
-    expr = judge.key.first(wrong.name)
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
-        return False
-    g, k = map(Values(numbers).of, expr.args)
-    back = partial(function_of(expr), **dict(expr.options))
-    filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
-    alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
-    return any(is_same(wrong.written.value, one, wrong.written.unit) for one in alone)
 
 
 def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
@@ -293,11 +209,13 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
-        "gradient-overwritten": _windows_overwritten,
-        "transpose-omitted": _by_turned(_axes_exchanged),
-        "kernel-flipped": _by_turned(_upside_down),
-        "path-lost": _one_filter,
-        "wrong-operand": _by_turned(_one_for_all),
+        "gradient-overwritten": windows_overwritten,
+        "wrong-constant": cut_elsewhere,
+        "transpose-omitted": by_turned(axes_exchanged),
+        "kernel-flipped": by_turned(upside_down),
+        "path-lost": one_filter,
+        "wrong-operand": by_turned(one_for_all),
+        "wrong-activation": largest_of_windows,
         "sign-lost": _other_sign,
         "constant-factor": _constant,
     }

@@ -10,15 +10,24 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, symbols
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
 from backprop_cli.operations.bounds import BOUNDS, point
 from backprop_cli.operations.masks import every
+from backprop_cli.readings.units import largest
 
 _ONLY_GRADED = frozenset({"assembled", "contracted", "softmax_blocks", "apply_blocks"})
 """How gradients are written nowhere but in grading, so that they have bounds and nothing else."""
 
 Parts = Mapping[int, tuple[Op, Array]]
 """The values of some parts of formulas, by their identity."""
+
+
+def is_same(value: Array, other: Array, unit: Array) -> bool:
+    """Whether two arrays are one but for their floats."""
+    if value.shape != other.shape:
+        return False
+    room = 2 * largest(unit) + 10 * SLACK * largest(value)
+    return bool((np.abs(value - other) <= room).all())
 
 
 class Values:

@@ -107,6 +107,8 @@ def _of_the_other_term(case: Case, node: Op) -> Iterator[Change]:
         parts = list(factors(arg))
         for k, factor in enumerate(parts if len(parts) > 1 else ()):
             if case.shape(factor) == ():
+                shared = op("mul", op("sub", num(1), factor), node.args[1 - position])
+                yield "factor-added", put(node, (1 - position,), shared)
                 rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
                 other = op("mul", factor, node.args[1 - position])
                 moved = put(put(node, (position,), rest), (1 - position,), other)

@@ -23,9 +23,9 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
+from backprop_cli.grading.slips.of_programs import by_numbers, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
@@ -36,21 +36,32 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
-_FAR_FETCHED: Final = frozenset({"softmax-shortcut-misused", "summed-over-wrong-axis"})
+_FAR_FETCHED: Final = frozenset(
+    {"softmax-shortcut-misused", "summed-over-wrong-axis", "wrong-activation-derivative"}
+)
 """What is another way back altogether, where one number, or brackets, explain as much."""
+
+
+Lines = Callable[[str], Sequence[Expr]]
+"""The ways in which a program may write the line of a quantity."""
+_IN_BRACKETS: Final = frozenset({"brackets-misplaced", "summed-too-early"})
+"""What a bracket in another place explains."""
 
 
 InOneLine = Callable[[str, frozenset[str]], Sequence[Candidate]]
 """The wrong lines of a quantity in which some others are worked out, too."""
 
 _MOST_PUT_IN: Final = 6
+_MOST_AGAIN: Final = 2_000
+"""With more numbers in a line it takes seconds to work it out in every wrong way."""
 
 
 class ProgramDetector:
     """Finds the mistakes behind the arrays of one program that are judged."""
 
-    def __init__(self, judge: Judge, in_one_line: InOneLine) -> None:
+    def __init__(self, judge: Judge, lines: Lines, in_one_line: InOneLine) -> None:
         self.judge = judge
+        self.lines = lines
         self.in_one_line = in_one_line
         self.numbers = Numbers(judge)
         self.workings = [Values(self.numbers), Values(Numbers(judge, repaired=True))]
@@ -63,7 +74,7 @@ class ProgramDetector:
         seen = by_numbers(self.judge, wrong, self.numbers)
         scaled = "constant-factor" in seen
         losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
-        brackets = [one for one in wrong.candidates if one[0] == "brackets-misplaced"]
+        brackets = [one for one in wrong.candidates if one[0] in _IN_BRACKETS]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
         if found and set(found) <= _FAR_FETCHED:  # a wrong count changes less
@@ -77,20 +88,31 @@ class ProgramDetector:
             found = [*self._giving(wrong, parts), *found]
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
         found = found or seen or self._of_code(wrong)
+        if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said
+            found += self._giving(wrong, [one for one in wrong.candidates if one[0] in OF_CODE])
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
         if (made := self._origin(wrong, candidates, general=True)) is not None:
             return made.slips, made
-        longer = self._giving(wrong, self._longer_lines(wrong))
+        lines = self.lines(wrong.name)
+        longer = by_known_parts(self.judge, wrong, self.numbers, lines)
+        longer = longer or self._giving(wrong, self._longer_lines(wrong))
         longer = longer or self._giving_times(wrong)
+        longer = longer or self._giving(wrong, self._lines_again(wrong))
         return most_telling(said_best(longer)), None
+
+    @staticmethod
+    def _is_nothing(wrong: Wrong) -> bool:
+        """Whether floats leave nothing but noise of something that is 0."""
+        value = wrong.written.value
+        return is_same(value, np.zeros_like(value), wrong.written.unit)
 
     def _of_code(self, wrong: Wrong) -> list[str]:
         """What is tried where nothing else explains it."""
         if seen := by_all_entries(self.judge, wrong, self.numbers):
             return seen
         lines = [one for one in wrong.candidates if one[0] in OF_CODE]
-        return self._giving(wrong, lines) or by_known_parts(self.judge, wrong, self.numbers)
+        return self._giving(wrong, lines)
 
     def _longer_lines(self, wrong: Wrong, slip: str | None = None) -> Sequence[Candidate]:
         """What may go wrong in the line where what the program does not keep is worked out, too."""
@@ -99,6 +121,17 @@ class ProgramDetector:
         put_in = frozenset(unwritten(self.judge, wrong.name, self.numbers)[:_MOST_PUT_IN])
         made = self.in_one_line(wrong.name, put_in) if put_in else ()
         return [one for one in made if slip in (None, one[0])]
+
+    def _lines_again(self, wrong: Wrong) -> Sequence[Candidate]:
+        """The same where what the program does keep is worked out once more in the line."""
+        formula = self.judge.key.first(wrong.name)
+        used = () if formula is None else symbols(formula)
+        if sum(self.numbers[name].size for name in used) > _MOST_AGAIN:
+            return ()
+        again = [name for name in used if self.judge.key.first(name) is not None]
+        again += unwritten(self.judge, wrong.name, self.numbers)
+        put_in = frozenset(again[:_MOST_PUT_IN])
+        return self.in_one_line(wrong.name, put_in) if put_in else ()
 
     def _giving(self, wrong: Wrong, among: Iterable[Candidate]) -> list[str]:
         """The formulas that give the array: on the arrays as they are, else on right ones."""

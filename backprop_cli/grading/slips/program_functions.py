@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from backprop_cli.algebra import build
@@ -26,6 +27,7 @@ from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, of_node
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.program_brackets import brackets
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import TABLE
 
@@ -46,8 +48,10 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _another(case, node)
         yield from _other_power(node)
         yield from _other_constants(node)
+        yield from _other_sides(node)
         yield from _of_sign(node)
         yield from _of_its_pieces(case, node)
+        yield from _of_a_choice(case, node)
         yield from _argument_moved(case, node)
         yield from _on_one_side(node)
         yield from _of_largest(node)
@@ -106,6 +110,15 @@ def _other_constants(node: Op) -> Iterator[Change]:
             yield "wrong-constant", op(node.name, *node.args, **options)
 
 
+def _other_sides(node: Op) -> Iterator[Change]:
+    """Of a slope below 0 the opposite, its reciprocal, a tenth of it, ten times as much."""
+    below = node.option("below", 0)
+    if node.name == "switch" and isinstance(below, int | float) and below:
+        for value in (-below, 1 / below, below / 10, below * 10):
+            options = {**dict(node.options), "below": value}
+            yield "wrong-constant", op(node.name, *node.args, **options)
+
+
 def _of_sign(node: Op) -> Iterator[Change]:
     """|w|, w or w² for the sign of w, max(z, 0) for [z > 0]: what is summed up for its slope."""
     if node.name == "switch":
@@ -121,19 +134,43 @@ _OTHER_ZEROS: Final = (1, -1, "1/10", "1/100")
 
 def _of_its_pieces(case: Case, node: Op) -> Iterator[Change]:
     """What a function is made of, with one thing wrong in it: eᶻ for eᶻ − 1 in an ELU."""
-    definition = TABLE[node.name].definition if _is_function(node) else None
-    whole = definition(node, case.rules) if definition and is_forward(case) else None
+    whole = _in_pieces(case, node)
     if whole is None:
         return
     if node.name == "relu":
         for zero in _OTHER_ZEROS:
             yield "wrong-constant", op("maximum", node.args[0], num(zero))
     for place, part in places(whole):
-        if isinstance(part, Op):
-            yield from ((slip, put(whole, place, new)) for slip, new in of_node(case, place, part))
+        for changes in (partial(of_node, case, place), partial(brackets, case), _left_out):
+            made = changes(part) if isinstance(part, Op) else ()
+            yield from ((slip, put(whole, place, new)) for slip, new in made)
         if isinstance(part, Op) and part.name == "choose":
             sign, above, below = part.args
             yield "operator-exchanged", put(whole, place, op("choose", sign, below, above))
+
+
+def _in_pieces(case: Case, node: Op) -> Expr | None:
+    """A function as a program without it has it; of a slope only what is cut off on both sides."""
+    if node.name == "clip":
+        (x,), limit = node.args, num(str(node.option("limit", 1)))
+        beyond = op("mul", limit, op("sign", x))
+        return op("choose", op("sub", op("abs", x), limit), beyond, x)
+    definition = TABLE[node.name].definition if _is_function(node) else None
+    return definition(node, case.rules) if definition and is_forward(case) else None
+
+
+def _of_a_choice(case: Case, node: Op) -> Iterator[Change]:
+    """A slope on two sides: z for 1 on one of them, and the gradient that says which it is."""
+    if node.name != "choose" or is_forward(case):
+        return
+    z = node.args[0]
+    for position in (1, 2):
+        for other in (z, num(0), num(1)):
+            if isinstance(node.args[position], Num) and other != node.args[position]:
+                yield "wrong-activation-derivative", put(node, (position,), other)
+    for g in sorted(case.upstreams):
+        if case.sizes.names.get(g) == case.shape(z):
+            yield "mask-from-gradient", put(node, (0,), Sym(g))
 
 
 def _argument_moved(case: Case, node: Op) -> Iterator[Change]:
@@ -297,12 +334,21 @@ def of_constants(node: Op) -> Iterator[Change]:
             whole = rewrite(inner, _with_all)
             if whole != inner:
                 yield "term-added", whole
+                for axis in (0, 1):  # Theta[1:] for Theta[:, 1:]
+                    moved = rewrite(inner, partial(_dropped_along, axis))
+                    yield "wrong-axis", op(name, moved, num(0), axis=axis)
         case Op("prepend" | "append" as name, (inner, constant)):
             other = "append" if name == "prepend" else "prepend"
             yield "other-order", op(other, inner, constant, **options)
             for function in CONFUSED:
                 both = op(function, constant)
                 yield "function-added", op(name, inner, both, **options)
+
+
+def _dropped_along(axis: int, node: Expr) -> Expr | None:
+    if isinstance(node, Op) and node.name in _DROPPED:
+        return op(node.name, *node.args, axis=axis)
+    return None
 
 
 def _with_all(node: Expr) -> Expr | None:

@@ -33,28 +33,29 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.of_programs import is_same, ratio, rights_of
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.of_programs import ratio, rights_of
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.program_functions import slopes
+from backprop_cli.grading.slips.program_undone import taken_back
 from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.readings.units import largest
 
 _MOST_NUMBERS: Final = 20_000_000
 """So many entries of parts are looked at for one array."""
 FEWEST: Final = 3
 """Entries that have to agree: with fewer, some part of some formula fits by chance."""
-_MOST_WAYS: Final = 3
+_MOST_WAYS: Final = 5
 _SAMPLED: Final = 8
 """Entries that are looked at first: what agrees there is worked out as a whole."""
 _NEAR: Final = 1e-5
 _MOST_HITS: Final = 6
 
 
-def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers, ways: Sequence[Expr]) -> list[str]:
     """A part that is another one, or times, over, plus or less another; a term put over others."""
     value, unit = wrong.written.value, wrong.written.unit
     if value.size < FEWEST or is_same(value, np.zeros_like(value), unit):
         return []
-    ways = [way for way in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(way)]
     found: dict[str, None] = dict.fromkeys(_of_terms(judge, wrong, numbers, ways))
     known = _Known(judge, wrong, Values(numbers))
     lines = [_Line(way, wrong, known.values) for way in ways[:_MOST_WAYS]]
@@ -127,67 +128,16 @@ class _Line(Struct, frozen=True):
                 with np.errstate(all="ignore"):
                     stack += [
                         ((*place, k), node.args[k], found, node.name in ("add", "sub"))
-                        for k, found in self._taken_back(node, needed)
+                        for k, found in taken_back(
+                            node, needed, list(map(self.values.of, node.args))
+                        )
                     ]
-
-    def _taken_back(self, node: Op, needed: Array) -> Iterator[tuple[int, Array]]:
-        """What each argument would have to be."""
-        args = [self.values.of(arg) for arg in node.args]
-        if (undone := _UNDONE.get(node.name)) is not None and len(args) == 1:
-            yield 0, undone(needed)
-        elif (both := _BOTH_UNDONE.get(node.name)) is not None and len(args) == 2:
-            yield from enumerate(both(needed, *args))
-        elif node.name in ("row", "column") and needed.ndim == 2:
-            yield 0, needed[0] if node.name == "row" else needed[:, 0]
-        elif node.name == "matmul":
-            yield from _factors_undone(needed, *args)
 
     def gives(self, part: _Part, value: Array) -> bool:
         """Whether the line gives what it gave with this in the place of a part."""
         numbers = {name: self.values.numbers[name] for name in symbols(self.expr)}
         changed = Values({**numbers, "?": value}).of(put(self.expr, part.place, Sym("?")))
         return is_same(self.wrong.written.value, changed, self.wrong.written.unit)
-
-
-_UNDONE: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
-    {
-        "neg": np.negative,
-        "exp": np.log,
-        "log": np.exp,
-        "tanh": np.arctanh,
-        "sigmoid": lambda y: np.log(y / (1 - y)),
-        "sqrt": np.square,
-        "relu": lambda y: np.where(y > 0, y, np.nan),
-        "transpose": np.transpose,
-    }
-)
-_BOTH_UNDONE: Mapping[str, Callable[[Array, Array, Array], tuple[Array, Array]]] = MappingProxyType(
-    {
-        "add": lambda y, a, b: (y - b, y - a),
-        "sub": lambda y, a, b: (y + b, a - y),
-        "mul": lambda y, a, b: (y / b, y / a),
-        "div": lambda y, a, b: (y * b, a / y),
-    }
-)
-_LARGEST_MATRIX: Final = 1_000
-_DETERMINED: Final = 1e-6
-
-
-def _factors_undone(needed: Array, a: Array, b: Array) -> Iterator[tuple[int, Array]]:
-    """What the factors of a matrix product would have to be, where the other one says so."""
-    if not np.isfinite(needed).all() or max(a.size, b.size) > _LARGEST_MATRIX:
-        return
-    if a.ndim == 2 and _is_determined(a):
-        yield 1, np.linalg.pinv(a) @ needed
-    if b.ndim == a.ndim == 2 and _is_determined(b.T):
-        yield 0, needed @ np.linalg.pinv(b)
-
-
-def _is_determined(matrix: Array) -> bool:
-    if not np.isfinite(matrix).all() or matrix.shape[0] < matrix.shape[1]:
-        return False
-    sizes = np.linalg.svd(matrix, compute_uv=False)
-    return bool(sizes[-1] > _DETERMINED * sizes[0])
 
 
 # What stands in a sum ---------------------------------------------------------------------------
@@ -253,13 +203,17 @@ _RELATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
         "term-left-out": lambda own, other: own - other,
     }
 )
+_ONLY_ADDED: Mapping[str, str] = MappingProxyType(
+    {"factor-left-out": "factor-added", "term-left-out": "term-added"}
+)
+"""What it is to divide by, or to take off, what is no part of it."""
 
 
 class _Known:
     """What stands in other places: quantities and parts of formulas, as arrays of some shape."""
 
     def __init__(self, judge: Judge, wrong: Wrong, values: Values) -> None:
-        self.values = values
+        self.values, self._judge = values, judge
         self._unit = wrong.written.unit
         after = judge.key.following(wrong.name)
         self.parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
@@ -303,9 +257,26 @@ class _Known:
                 continue
             off = np.abs(gives(own, function(sampled)) - needed)
             near = (off <= _NEAR * np.max(np.abs(needed))).all(axis=-1)
-            hits = islice(np.flatnonzero(near), _MOST_HITS)
-            if any(line.gives(part, gives(part.own, function(others[k]))) for k in hits):
-                yield id
+            for k in islice(np.flatnonzero(near), _MOST_HITS):
+                other = function(others[k])
+                if line.gives(part, gives(part.own, other)):
+                    is_there = id not in _ONLY_ADDED or self._stands_in(part.node, other)
+                    yield id if is_there else _ONLY_ADDED[id]
+                    break
+
+    def _stands_in(self, node: Expr, value: Array) -> bool:
+        """Whether a factor or a term of this value is a part of something, or of what it is."""
+        behind = [way for name in symbols(node) if (way := self._judge.key.first(name))]
+        parts = (part for expr in (node, *behind) for part in walk(expr))
+        return any(_near(self.values.of(part), value) for part in parts if part != node)
+
+
+def _near(one: Array, other: Array) -> bool:
+    try:
+        one, other = np.broadcast_arrays(one, other)
+    except ValueError:
+        return False
+    return bool((np.abs(one - other) <= _NEAR * largest(other)).all())
 
 
 def _telling(needed: Array) -> NDArray[np.intp]:

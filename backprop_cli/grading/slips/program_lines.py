@@ -18,6 +18,8 @@ from backprop_cli.algebra.expr import (
     substitute,
     symbols,
 )
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.stages import Stage
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.pull_backs import applied
@@ -25,6 +27,26 @@ from backprop_cli.grading.slips.pull_backs import applied
 _LONGEST: Final = 60
 """So many parts are in a line at most."""
 _DEEPEST: Final = 3  # a norm is x̂ behind a variance behind a mean
+
+
+def lines_of(stage: Stage, case: Case) -> Iterator[Expr]:
+    """The ways in which a program may write the line of a quantity."""
+    id = case.step.id
+    ways = (*stage.formulas.get(id, ()), *collapsed(case))
+    found = dict.fromkeys((*ways, *map(_with_powers, ways)))
+    return (way for way in found if not is_jacobian(way) and stage.gives(way, id))
+
+
+def _with_powers(expr: Expr) -> Expr:
+    """The slope of an ELU below 0 as the power that it is, where it is written with its value."""
+
+    def power(node: Expr) -> Expr | None:
+        match node:
+            case Op("choose", (z, above, Op("add", (_, Num() as alpha)))):
+                return op("choose", z, above, op("mul", alpha, op("exp", z)))
+        return None
+
+    return rewrite(expr, power)
 
 
 def collapsed(case: Case) -> Iterator[Expr]:
@@ -39,6 +61,10 @@ def collapsed(case: Case) -> Iterator[Expr]:
 
 def _weighted(case: Case, difference: Expr) -> Iterator[Expr]:
     """ŷ − y times what each sample, or each entry, counts: a mask, or the gradient of its loss."""
+    for weight in _weights(case):
+        for along in ("column", "row"):
+            weighted = op("mul", op(along, weight), difference)
+            yield from (weighted, *(op("div", weighted, num(size)) for size in case.counts))
     for name, step in case.steps.items():
         if name == case.step.id:
             continue
@@ -52,13 +78,30 @@ def _weighted(case: Case, difference: Expr) -> Iterator[Expr]:
                 yield op("div", op("mul", Sym(name), difference), num(size))
 
 
+def _weights(case: Case) -> Iterator[Expr]:
+    """The vectors in the loss: what each sample, or each class, counts."""
+    model = case.model
+    losses = [
+        model.definitions[name]
+        for name in (model.target, *model.silent)
+        if name in model.definitions
+    ]
+    for name in dict.fromkeys(name for expr in losses for name in symbols(expr)):
+        if len(case.sizes.names.get(name) or ()) == 1 == len(case.step.shape) - 1:
+            yield Sym(name)
+
+
 def _through_a_norm(case: Case) -> Iterator[Expr]:
     """(g − mean g − x̂ · mean(g x̂)) / √(σ² + ε), with g the gradient of x̂."""
-    for name, expr in case.model.definitions.items():
+    definitions = case.model.definitions
+    moved = {
+        id: way for id, way in definitions.items() if isinstance(way, Op) and way.name == "sub"
+    }
+    for name, expr in definitions.items():
         gradient = case.model.gradient(name)
-        match expr:
+        match substitute(expr, moved):
             case Op("div", (Op("sub", (Sym(x), Op(along, (Sym(mu),)))), spread)) if x == case.by:
-                mean = case.model.definitions.get(mu)
+                mean = definitions.get(mu)
                 if gradient in case.steps and isinstance(mean, Op) and mean.name == "mean":
                     yield _in_three_terms(Sym(gradient), Sym(name), spread, along, mean)
 

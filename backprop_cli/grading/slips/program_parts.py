@@ -30,7 +30,7 @@ from backprop_cli.algebra.expr import (
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, size_of, sizes_in, users_of
-from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
+from backprop_cli.grading.slips.formula_parts import Change, count_along, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, powers_alone, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
 from backprop_cli.grading.slips.program_functions import (
@@ -65,6 +65,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _of_each_part(one)
         yield from _exchanged(one)
         yield from _everywhere(one)
+        yield from _other_means(one)
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
@@ -101,6 +102,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _other_counts(case, node)
     yield from of_function(case, node)
     yield from _reduced(case, node)
+    yield from _as_in_the_loss(case, node)
     yield from once_more(case, node)
     if isinstance(node, Sym):
         yield from sloped_again(case, node)
@@ -119,6 +121,16 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from (("normalisation-left-out", part) for part in powers_alone(case, node))
     yield from windows_otherwise(case, node)
     yield from _windows_left_out(node)
+    yield from _other_winners(node)
+
+
+def _other_winners(node: Op) -> Iterator[Change]:
+    """The mask of the smallest, and the window itself for its mask."""
+    if node.name == "to_winners":
+        g, x = node.args
+        yield "wrong-activation-derivative", Op(node.name, (g, op("neg", x)), node.options)
+        options = {name: value for name, value in node.options if name != "at_tie"}
+        yield "wrong-activation-derivative", op("mul", op("to_windows", g, **options), x)
 
 
 def _windows_left_out(node: Op) -> Iterator[Change]:
@@ -153,6 +165,19 @@ def _reduced(case: Case, node: Expr) -> Iterator[Change]:
         for name in ("sum", "mean"):
             slip = "summed-over-wrong-axis" if is_sum else "summed-too-early"
             yield slip, op("add", empty, op(name, node, **options))
+
+
+def _as_in_the_loss(case: Case, node: Expr) -> Iterator[Change]:
+    """λ Σw² for λw: what a penalty adds up, and not its slope."""
+    if isinstance(node, Sym) and node.name == case.by and node.name in case.model.trained:
+        for total in (
+            op("sum", op("pow", node, num(2))),
+            op("norm", node),
+            op("sum", op("abs", node)),
+        ):
+            added = op("add", op("mul", num(0), node), total)
+            yield "loss-for-gradient", added
+            yield "loss-for-gradient", op("div", added, num(2))
 
 
 def _of_sums(case: Case, node: Op) -> Iterator[Change]:
@@ -325,6 +350,25 @@ def _everywhere(case: Case) -> Iterator[Change]:
         yield "factor-left-out", case.exchanged(one.name, ones)
 
 
+def _other_means(case: Case) -> Iterator[Change]:
+    """All means in a line over another count: n for D in the three terms of a norm."""
+    means = [node for _, node in places(case.expr) if isinstance(node, Op) and node.name == "mean"]
+    own = {count_along(case, node) for node in means}
+    if len(means) > 1 and len(own) == 1:
+        for count in sorted(sizes_in(case, case.expr) - own - {1}):
+            yield "mean-sum-confused", rewrite(case.expr, partial(_over, count))
+        yield "mean-sum-confused", rewrite(case.expr, partial(_over, 1))
+
+
+def _over(count: int, node: Expr) -> Expr | None:
+    match node:
+        case Op("mean", (inner,), options):
+            return op(
+                "div", Op("sum", (rewrite(inner, partial(_over, count)),), options), num(count)
+            )
+    return None
+
+
 def _complements(case: Case) -> Iterator[Change]:
     """1 − β for β, and β for 1 − β, both at once or one of them; 1 − p for p."""
     for place, node in places(case.expr):
@@ -349,5 +393,7 @@ def _other_targets(case: Case) -> Iterator[Change]:
             elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
                 output, y = node.args
                 others = op("mul", output, op("sub", num(1), y))
-                yield "gradient-overwritten", put(case.expr, place, op("sub", others, y))
+                for put_there in ("sub", "add"):  # dz[y] = -1, and dz[y] = 1
+                    changed = put(case.expr, place, op(put_there, others, y))
+                    yield "gradient-overwritten", changed
                 yield "term-sign-flipped", put(case.expr, place, op("add", output, y))

@@ -11,6 +11,7 @@ from functools import partial
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, addends, num, op, places, put
 from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.grading.slips import rows_of_tables
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, each
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull
@@ -108,7 +109,7 @@ def overwritten(case: Case) -> Iterator[Expr]:
     """One path's gradient alone: each that comes is put in the place of what was there."""
     if case.by is None or case.step.phase != "backward":
         return
-    yield from _rows_overwritten(case)
+    yield from rows_of_tables.overwritten(case)
     yield from _uses_overwritten(case)
     try:
         found = [share for _, uses in right_shares(case) for share in uses]
@@ -117,19 +118,6 @@ def overwritten(case: Case) -> Iterator[Expr]:
     if len(found) > 1:
         for share in (found[-1], found[0]):
             yield total(case, [share])
-
-
-def _rows_overwritten(case: Case) -> Iterator[Expr]:
-    """Of a row of a table that is used several times, the last use or the first: E[rows] += g."""
-    for place, node in each(case.expr, frozenset({"place"})):
-        (g,), rows = node.args, choices(node)[0]
-        if not isinstance(rows, list) or len(set(rows)) == len(rows):
-            continue
-        for uses in (enumerate(rows), reversed([*enumerate(rows)])):
-            kept = {row: use for use, row in uses}  # of several, the one that comes last here
-            shape = node.option("shape")
-            alone = op("at", g, index=((tuple(kept.values()),),))
-            yield put(case.expr, place, op("place", alone, index=((tuple(kept),),), shape=shape))
 
 
 def _uses_overwritten(case: Case) -> Iterator[Expr]:

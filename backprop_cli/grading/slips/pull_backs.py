@@ -58,9 +58,7 @@ def _upstream(case: Case, name: str) -> Expr | None:
     gradient = case.model.gradient(name)
     if gradient in case.steps:
         return Sym(gradient)
-    if name in case.model.silent:
-        return case.model.seeds.get(name, build.ONE)
-    return case.model.seeds.get(name)
+    return case.model.seeds.get(name, build.ONE if name in case.model.silent else None)
 
 
 def applied(case: Case) -> Iterator[Applied]:
@@ -205,10 +203,14 @@ def _omitted(case: Case, *, is_last: bool) -> Iterator[Expr]:
         yield from with_pull(case, one, lambda g, _: g)
     yield from _at_every_step(case, found, lambda _, one: [num(1)])
     for user in users(case):  # an activation that is a formula
-        same = case.shape(user.upstream) == case.step.shape
-        alone = symbols(user.definition) == (case.by,) and _has_slope(user.definition)
-        if same and alone and case.step.shape and _is_output(case, user.name) == is_last:
+        if _is_formula_of(case, user) and _is_output(case, user.name) == is_last:
             yield user.upstream
+
+
+def _is_formula_of(case: Case, user: User) -> bool:
+    """Whether a quantity is an activation that is a formula: of the name alone, entry by entry."""
+    same = case.shape(user.upstream) == case.step.shape != ()
+    return same and symbols(user.definition) == (case.by,) and _has_slope(user.definition)
 
 
 _WITHOUT_SLOPE = frozenset({"add", "sub", "neg", "matmul", "dot", "transpose"})
@@ -304,18 +306,18 @@ def other_derivative(case: Case) -> Iterator[Expr]:
     for one in found:
         yield from _with_slopes(case, one, *_of_another_function(case, one))
     yield from _at_every_step(case, found, _of_another_function)
+    for one in found:  # σ′(z) for the slope of zσ(z)
+        node = one.node
+        if node is not one.user.definition and has_slope(node) and _is_formula_of(case, one.user):
+            yield op("mul", one.user.upstream, _slope(node, node.args[0], node, case))
 
 
 def _of_another_function(case: Case, one: Applied) -> list[Expr]:
     node, h = one.node, one.result
     z, one_, found = node.args[0], num(1), list[Expr]()
     if node.name != "softmax":
-        found += [
-            h,
-            Op(node.name, (h,), node.options),
-            build.sub(one_, h),
-            op("mul", h, op("add", one_, h)),
-        ]
+        found += [h, Op(node.name, (h,), node.options), build.sub(one_, h)]
+        found.append(op("mul", h, op("add", one_, h)))
         found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
         found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
     for name in CONFUSED:

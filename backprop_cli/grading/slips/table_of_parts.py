@@ -67,7 +67,7 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "loss-for-gradient",
             "the loss instead of its gradient",
-            "This is the loss itself, where its gradient is asked.",
+            "This is the loss, or a term of it, where its gradient is asked.",
         ): "½(ŷ − y)² instead of ŷ − y",
         SlipWords(
             "change-for-value",

@@ -151,8 +151,8 @@ _BACKWARD = (
     ),
     _slip(
         "gradient-to-all",
-        "gradient of a maximum given to all",
-        "Only what the maximum was taken from gets its gradient: all others get 0.",
+        "gradient given to all",
+        "Only what was taken gets the gradient, a maximum or a row looked up: all others get 0.",
         forward.gradient_to_all,
         "the gradient in every place of a pooling window",
     ),

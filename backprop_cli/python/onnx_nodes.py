@@ -1,0 +1,100 @@
+"""A node of an ONNX file -> the layer that it is here, from its attributes and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from backprop_cli.python.given_numbers import Chain, Layer
+
+Numbers = Sequence[np.ndarray[Any, Any]]
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """What a node says beside its inputs."""
+    return {each.name: _attribute(each) for each in node.attribute}
+
+
+def _attribute(said: Any) -> Any:
+    lists: dict[int, Callable[[], Any]] = {7: lambda: list(said.ints)}
+    if said.type in lists:
+        return lists[said.type]()
+    value = {1: said.f, 2: said.i, 3: said.s}.get(said.type)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _one(chain: Chain, kind: str, said: Mapping[str, Any], key: str, usual: int) -> int:
+    """A size that is the same along both axes, and on all sides."""
+    sizes = set(said.get(key) or [usual])
+    if len(sizes) != 1 or len(said.get(key) or [0, 0]) == 1:
+        raise chain.refused(f"{kind} with {key}={said[key]} is not known here", "two equal axes")
+    return int(sizes.pop())
+
+
+def _refuse_unless(chain: Chain, kind: str, said: Mapping[str, Any], **usual: Any) -> None:
+    """Complains of attributes that another formula belongs to."""
+    for key, value in usual.items():
+        if said.get(key, value) not in (value, [value, value]):
+            raise chain.refused(f"{kind} with {key}={said[key]} is not known here")
+
+
+def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
+    _refuse_unless(chain, "Conv", said, auto_pad="NOTSET", dilations=1, group=1)
+    if not numbers or numbers[0].ndim != 4:
+        raise chain.refused("Conv is known in two axes, with its kernel in the file")
+    kernel, *bias = numbers
+    return {
+        "type": "conv",
+        "kernel": kernel,
+        **({"bias": bias[0]} if bias else {}),
+        "stride": _one(chain, "Conv", said, "strides", 1),
+        "padding": _one(chain, "Conv", said, "pads", 0),
+    }
+
+
+def _pool(kind: str, type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], Layer]:
+    def pool(chain: Chain, said: Mapping[str, Any], _: Numbers) -> Layer:
+        _refuse_unless(chain, kind, said, auto_pad="NOTSET", dilations=1, ceil_mode=0)
+        if _one(chain, kind, said, "pads", 0):
+            raise chain.refused(f"{kind} with pads={said['pads']} is not known here")
+        size, stride = (_one(chain, kind, said, key, 1) for key in ("kernel_shape", "strides"))
+        return {"type": type_, "size": size, "stride": stride}
+
+    return pool
+
+
+def _layer_norm(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
+    if said.get("axis", -1) not in (-1, 1):
+        raise chain.refused(f"LayerNormalization from axis {said['axis']} on", "axis=-1")
+    return _scaled({"type": "layer-norm", "epsilon": said.get("epsilon", 1e-5)}, numbers)
+
+
+def _batch_norm(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
+    """With the mean and the variance that are in the file."""
+    _refuse_unless(chain, "BatchNormalization", said, training_mode=0)
+    if len(numbers) != 4:
+        raise chain.refused("BatchNormalization takes what is no number of the file")
+    scale, shift, mean, variance = numbers
+    norm = {"type": "fixed-norm", "epsilon": said.get("epsilon", 1e-5)}
+    return _scaled({**norm, "mean": mean, "variance": variance}, [scale, shift])
+
+
+def _scaled(norm: Layer, numbers: Numbers) -> Layer:
+    return {**norm, **dict(zip(("scale", "shift"), numbers, strict=False))}
+
+
+LAYERS: Final[Mapping[str, Callable[[Chain, Mapping[str, Any], Numbers], Layer]]] = (
+    MappingProxyType(
+        {
+            "Conv": _conv,
+            "MaxPool": _pool("MaxPool", "max-pool"),
+            "AveragePool": _pool("AveragePool", "mean-pool"),
+            "LayerNormalization": _layer_norm,
+            "BatchNormalization": _batch_norm,
+        }
+    )
+)
+"""What is a layer of its own, but for those of a matrix."""
