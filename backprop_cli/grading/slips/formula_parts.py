@@ -234,9 +234,7 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "exp":
         yield "term-sign-flipped", op("exp", op("neg", inner))
         return
-    for name in CONFUSED:
-        if name != node.name:
-            yield "wrong-activation", op(name, inner)
+    yield from (("wrong-activation", op(name, inner)) for name in CONFUSED if name != node.name)
     if node.name != "softmax" and case.shape(inner):
         yield "wrong-activation", case.softmax(inner)
     match node.name:

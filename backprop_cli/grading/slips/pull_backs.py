@@ -56,9 +56,8 @@ def users(case: Case) -> list[User]:
 
 def _upstream(case: Case, name: str) -> Expr | None:
     gradient = case.model.gradient(name)
-    if gradient in case.steps:
-        return Sym(gradient)
-    return case.model.seeds.get(name, build.ONE if name in case.model.silent else None)
+    seed = case.model.seeds.get(name, build.ONE if name in case.model.silent else None)
+    return Sym(gradient) if gradient in case.steps else seed
 
 
 def applied(case: Case) -> Iterator[Applied]:
@@ -316,10 +315,9 @@ def _of_another_function(case: Case, one: Applied) -> list[Expr]:
     node, h = one.node, one.result
     z, one_, found = node.args[0], num(1), list[Expr]()
     if node.name != "softmax":
-        found += [h, Op(node.name, (h,), node.options), build.sub(one_, h)]
-        found.append(op("mul", h, op("add", one_, h)))
-        found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
-        found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
+        squares = op("pow", h, num(2)), op("pow", op("sub", one_, h), num(2))  # (1 − h)² for 1 − h²
+        found += [h, Op(node.name, (h,), node.options), build.sub(one_, h), *squares]
+        found += [op("mul", h, op("add", one_, h)), build.sub(one_, squares[0])]
     for name in CONFUSED:
         if name != node.name:
             again = op(name, z)
