@@ -167,7 +167,7 @@ EACH = (
     ),
     Loosened(
         "0.00 stands beside what 1/0 should have been",
-        JUDGING + "standing.py",
+        JUDGING + "calculators.py",
         "if self.given_up is None and self.repaired:",
         "if self.given_up is None and False:",
         WORK,

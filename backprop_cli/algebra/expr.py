@@ -294,12 +294,14 @@ class Folded(Generic[Found]):
 class InOrder(Struct, frozen=True):
     """The parts of a formula from its leaves up, each once, with the places of its arguments there.
 
-    `names` are the quantities in it, in the order they are written, `operations` what is applied.
+    `names` are the quantities in it, in the order they are written, `operations` what is applied,
+    `inner` what is before the last step.
     """
 
     parts: Sequence[tuple[Expr, Sequence[int]]]
     names: tuple[str, ...]
     operations: frozenset[str]
+    inner: frozenset[str]
 
 
 _MOST_KEPT = 5_000
@@ -333,5 +335,6 @@ def _ordered(expr: Expr) -> InOrder:
         places[id(node)] = len(parts)
         parts.append((node, [places[id(arg)] for arg in args]))
     names = dict.fromkeys(node.name for node, _ in parts if isinstance(node, Sym))
-    operations = frozenset(node.name for node, _ in parts if isinstance(node, Op))
-    return InOrder(parts, tuple(names), operations)
+    inner = frozenset(node.name for node, _ in parts[:-1] if isinstance(node, Op))
+    operations = inner | {expr.name} if isinstance(expr, Op) else inner
+    return InOrder(parts, tuple(names), operations, inner)

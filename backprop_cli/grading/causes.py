@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.judging.answer_key import overall
@@ -17,6 +17,9 @@ from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.wrong_quantity import Wrong, most_telling
 
+_EACH_FORMULA: Final = 20
+"""Operations in the time of a wrong formula, which has most of its parts from the others."""
+
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
 """The slips that explain a quantity, and the unwritten step where they were made."""
 
@@ -26,6 +29,8 @@ class Causes:
 
     def __init__(self, exercise: Exercise, sheet: Sheet, judge: Judge) -> None:
         self.exercise, self.sheet, self.judge = exercise, sheet, judge
+        self.left: set[str] = set()
+        """What is wrong and was not looked into, since the sheet takes too much work."""
         self._alone: dict[str, Found] = {}
         self._wrong: dict[str, Wrong] = {}
 
@@ -43,7 +48,7 @@ class Causes:
         was made again and again goes before a name that nothing else on the sheet has.
         """
         alone, origin = self.alone(name)
-        if not isinstance(self.detector, Detector):
+        if name in self.left or not isinstance(self.detector, Detector):
             return alone, origin
         elsewhere = self.usual if alone else self.made
         again: tuple[str, ...] = ()
@@ -54,8 +59,17 @@ class Causes:
     def alone(self, name: str) -> Found:
         """The same from this quantity alone."""
         if name not in self._alone:
-            self._alone[name] = self.detector.explain(self.wrong(name), self.exercise.candidates)
+            self._alone[name] = self._explained(name)
         return self._alone[name]
+
+    def _explained(self, name: str) -> Found:
+        effort = self.judge.effort
+        if effort.is_over:
+            self.left.add(name)
+            return (), None
+        wrong = self.wrong(name)
+        effort.spend(_EACH_FORMULA * len(wrong.candidates))
+        return self.detector.explain(wrong, self.exercise.candidates)
 
     @cached_property
     def made(self) -> frozenset[str]:
@@ -66,7 +80,8 @@ class Causes:
     def usual(self) -> frozenset[str]:
         """Those of which two quantities are proof, or several are together."""
         found = frozenset(slip for slip, times in self.proofs.items() if times > 1)
-        rest = [self.wrong(name) for name, slips in self.each_alone.items() if not slips]
+        nameless = (name for name, slips in self.each_alone.items() if not slips)
+        rest = [self.wrong(name) for name in nameless if name not in self.left]
         return found | {"digit-misread"} if misread_often(self.judge, rest) else found
 
     @cached_property

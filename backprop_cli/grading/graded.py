@@ -11,8 +11,17 @@ from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.causes import Causes
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judging.answer_key import Judged, Key, Words, overall, points, weakest
-from backprop_cli.grading.judging.judge import Judge, Legible
+from backprop_cli.grading.judging.answer_key import (
+    Judged,
+    Key,
+    Legible,
+    Words,
+    overall,
+    points,
+    weakest,
+)
+from backprop_cli.grading.judging.effort import Effort
+from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
 from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.grading.report_data import (
@@ -61,10 +70,16 @@ class Graded:
     def judge(self) -> Judge:
         """The judge of what is not right by itself, all of it judged."""
         judge = self.begun()
+        for _ in self.judging(judge):
+            pass
+        return judge
+
+    def judging(self, judge: Judge) -> Iterator[str]:
+        """Judges one quantity after the other."""
         for name in self.exercise.order:
             if name in judge.written and name not in judge.judged:
                 judge.judge(name)
-        return judge
+                yield name
 
     def begun(self, kept: Kept | None = None) -> Judge:
         """The judge who knows what is right by itself, and nothing else yet."""
@@ -74,7 +89,8 @@ class Graded:
         unusable = lost & set(self.sheet.answers)
         legible = Legible(readable, lost, unusable, partial(self.betrayed, readable))
         right = {name: right.judged for name, right in self.right.items()}
-        return Judge(key, legible, right, kept)
+        most = None if kept is not None else Effort(self.exercise.most_work)
+        return Judge(key, legible, right, kept, most)
 
     def alone(self, name: str, kept: Kept) -> Words:
         """The verdicts on a quantity beside right ones; what formulas give there is `kept`."""
@@ -133,15 +149,20 @@ class Graded:
         others = (question for name in beside for question in exercise.questions_on(name))
         return (*asked, *others)
 
-    @property
-    def wrong_at_least(self) -> int:
-        """How many quantities are wrong before it is known which slips explain more of them."""
-        known = ((one, self.judge.judged.get(one.name)) for one in self.questions)
-        return sum(
-            one.name in self.sheet.answers and overall(_at(judged.verdicts, one)) == "wrong"
-            for one, judged in known
-            if judged is not None
-        )
+    def is_wrong_in(self, count: float) -> bool:
+        """Whether so many quantities are wrong before it is known which slips explain more of them.
+
+        Where they are, the rest is not judged.
+        """
+        judge, wrong = self.begun(), 0
+        for name in self.judging(judge):
+            verdicts = judge.judged[name].verdicts
+            asked = (question for question in self.questions if question.name == name)
+            wrong += sum(overall(_at(verdicts, question)) == "wrong" for question in asked)
+            if wrong >= count:
+                return True
+        self.judge = judge
+        return False
 
     def result(self, question: Question) -> Result:
         """The verdict on one quantity, and everything to say about it."""
@@ -155,7 +176,9 @@ class Graded:
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
         found, origin = self.causes.of(name) if unexplained else ((), None)
-        if verdict == "not-judged" and judged.idle is not None:  # 0 is any slip's value of 0
+        if verdict == "not-judged" and judged.is_cut:  # an honest way may be among those left
+            found, origin = (), None
+        elif verdict == "not-judged" and judged.idle is not None:  # 0 is any slip's value of 0
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
@@ -301,6 +324,9 @@ class Graded:
         self, answer: Answer, judged: Judged, verdict: Verdict, slips: tuple[str, ...]
     ) -> str | None:
         """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
+        if verdict == "wrong" and answer.id in self.causes.left:
+            unknown = "neither right nor what follows; no mistake was looked for, since"
+            return f"{unknown} {self.judge.effort.words}"
         if verdict == "wrong":
             short = not slips and is_short(self.judge, self.causes.wrong(answer.id))
             return TOO_SHORT if short else None

@@ -162,7 +162,7 @@ class Grader(Exercise):
             return kept[1]  # it holds the answers, so that no others can have their identity
         with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
             graded = Graded(self, sheet, self.right)
-            if fewer < inf and graded.wrong_at_least >= fewer:
+            if fewer < inf and graded.is_wrong_in(fewer):
                 return None
             results = tuple(graded.results())
         if all(answer.source is not None for answer in answers):

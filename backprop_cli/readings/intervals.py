@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeGuard
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -11,26 +10,31 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, walk
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
+from backprop_cli.operations.bounds import BOUNDS, Interval, is_point, point
 from backprop_cli.operations.table import TABLE, in_placeholders, operation
-from backprop_cli.operations.window_values import FACTORS
-from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, TOTALS, Rounding, Unit, Within, named
+from backprop_cli.readings.inside_operations import (
+    PRODUCTS_BY_BLOCKS,
+    ROUNDED_INSIDE,
+    axis_of,
+    way_within,
+)
+from backprop_cli.readings.units import (
+    EXACT,
+    PRODUCTS,
+    SUMS,
+    TOTALS,
+    Unit,
+    named,
+)
 from backprop_cli.readings.values import may_be_noise, without_noise
 
 Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
-Options = Mapping[str, object]
 
 
 _QUOTIENTS = named(lambda record: record.divides)
 _MOVES = named(lambda record: record.moves)
 _NO_NEW_DIGITS = EXACT | SUMS
-
-_MOST_PRODUCTS = 100_000
-"""Nobody writes down more products by hand, one by one."""
-
-
-Inside = Callable[[Sequence[Interval], Options, Unit], Interval]
 
 
 def enclosure(
@@ -160,7 +164,7 @@ class _Enclosing:
 
     def adds_up(self, node: Op) -> bool:
         """Whether the terms of a sum are not written down; what stands beside a number is."""
-        adds = _way(self.unit) == "no term" and node.name in SUMS
+        adds = way_within(self.unit) == "no term" and node.name in SUMS
         return adds and not any(isinstance(arg, Num) for arg in node.args)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
@@ -181,25 +185,15 @@ class _Enclosing:
         if not self.within:
             return False
         one_more = unit.significant and any(isinstance(arg, Num) for arg in node.args)
-        return (node.name in TOTALS and _way(unit) != "no total") or (
+        return (node.name in TOTALS and way_within(unit) != "no total") or (
             node.name in SUMS and one_more
         )
-
-
-def _way(unit: Unit | None) -> Within | None:
-    """What one person writes down within a formula; None for an allowance for any way."""
-    return unit.within if isinstance(unit, Rounding) else None
-
-
-def _by_product(unit: Unit) -> TypeGuard[Rounding]:
-    """Whether it is somebody who writes down the products of a sum one by one."""
-    return isinstance(unit, Rounding) and unit.by_product
 
 
 def _one_rounding(node: Op, terms: _Reached) -> Interval:
     """The terms of a sum; one alone that is not 0 is the sum itself, and written down once."""
     low, high = terms.rounded
-    axis = _axis(dict(node.options))
+    axis = axis_of(dict(node.options))
     count = np.count_nonzero((low != 0) | (high != 0), axis=axis, keepdims=True)
     return np.where(count > 1, low, terms.bare[0]), np.where(count > 1, high, terms.bare[1])
 
@@ -227,16 +221,16 @@ def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
 
 def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     """The bounds where the steps within an operation are rounded; None where there are none."""
-    only = _way(unit) == "only products"
-    if only and node.name not in PRODUCTS | _BY_ENTRIES | _PRODUCTS_BY_BLOCKS:
+    only = way_within(unit) == "only products"
+    if only and node.name not in PRODUCTS | BY_ENTRIES | PRODUCTS_BY_BLOCKS:
         return None
-    if _way(unit) == "every key" and node.name in _IN_STEPS | {"sigmoid", "silu"}:
+    if way_within(unit) == "every key" and node.name in IN_STEPS | {"sigmoid", "silu"}:
         return None
-    own = _ROUNDED_INSIDE.get(node.name)
+    own = ROUNDED_INSIDE.get(node.name)
     if own is not None and not (unit.definite and node.name in _ALLOWANCES):
         return own(args, dict(node.options), unit)
-    each = only or _way(unit) == "every product"
-    if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
+    each = only or way_within(unit) == "every product"
+    if node.name in IN_STEPS or (each and node.name in BY_ENTRIES):
         return _by_definition(node, args, unit)
     return None
 
@@ -252,142 +246,11 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     return _Enclosing(names.__getitem__, unit, True).defined(found[0])
 
 
-# What is rounded inside one operation, where it is worked out in several steps -------------------
-
-
-def _exponentials(a: Interval, unit: Unit) -> Interval:
-    low, high = unit.widened((np.exp(a[0]), np.exp(a[1])))
-    return np.maximum(low, 0.0), high
-
-
-def _axis(options: Options) -> int | None:
-    axis = options.get("axis")
-    return None if axis is None else int(str(axis))
-
-
-def _sum(a: Array, axis: int | None) -> Array:
-    return np.asarray(np.sum(a, axis=axis, keepdims=True))
-
-
-def _shaped(kept: Interval, options: Options) -> Interval:
-    """A reduction that has kept its axis, without it unless it is to be kept."""
-    if options.get("keep"):
-        return kept
-    axis = _axis(options)
-    return np.squeeze(kept[0], axis=axis), np.squeeze(kept[1], axis=axis)
-
-
-def _sigmoid(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
-    (a,) = args
-    falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
-    below = _one_more(falling, unit)
-    if unit.definite:  # as most people work it out
-        return 1 / below[1], 1 / below[0]
-    least, most = (
-        _one_more((end, end), unit) for end in rising
-    )  # above and below, e^z is the same
-    low, high = rising[0] / least[1], rising[1] / most[0]
-    return np.fmin(1 / below[1], low), np.fmax(1 / below[0], high)
-
-
-def _one_more(powers: Interval, unit: Unit) -> Interval:
-    """1 + e^z, which has no new decimals, but may lose significant digits."""
-    sums = 1 + powers[0], 1 + powers[1]
-    return unit.widened(sums) if unit.significant else sums
-
-
-def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """Each product of a sum, for who writes them down one by one; a calculator adds them up.
-
-    Who writes their sum down, too, adds what is multiplied with 1, a bias, only then.
-    """
-    a, b = args
-    if not _by_product(unit):
-        return BOUNDS["matmul"](a, b)
-    if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
-        return BOUNDS["matmul"](a, b)
-    rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim > 1 else b[0][:, None]
-    left, right = rows[..., :, :, None], columns[..., None, :, :]
-    ones = (np.abs(left) == 1) | (np.abs(right) == 1)
-    products = left * right
-    rounded = np.sum(np.where(ones, 0.0, unit.written(products)), axis=-2)
-    if unit.within == "every product and sum":
-        rounded = unit.written(rounded)
-    found = rounded + np.sum(np.where(ones, products, 0.0), axis=-2)  # nobody works out 1 · 0.25
-    return point(found.reshape((a[0] @ b[0]).shape))
-
-
-def _by_blocks(name: str) -> Inside:
-    """What comes back through a written Jacobian, which is a matrix product a sample."""
-
-    def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-        return BOUNDS[name](*args, **options, product=lambda a, b: _matmul((a, b), {}, unit))
-
-    return inside
-
-
-def _sliding(name: str) -> Inside:
-    """A convolution, which is a matrix product of the windows."""
-
-    def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-        a, b = args
-        if not _by_product(unit):
-            return BOUNDS[name](a, b, **options)
-        factors, shape = windows_of(FACTORS[name], a, b, options)
-        low, high = _matmul(factors, {}, unit)
-        return low.reshape(shape), high.reshape(shape)
-
-    return inside
-
-
-def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """Each product, which is a sum of one."""
-    found = BOUNDS["outer"](*args, **options)
-    if _by_product(unit) and is_point(found):
-        return point(unit.written(found[0]))
-    return found
-
-
-def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The sum that is divided."""
-    (a,) = args
-    axis = _axis(options)
-    sums = _sum(a[0], axis), _sum(a[1], axis)
-    sums = sums if _way(unit) == "no total" else unit.widened(sums)
-    count = a[0].size / max(sums[0].size, 1)
-    return _shaped((sums[0] / count, sums[1] / count), options)
-
-
-def _silu(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """The gate in z·σ(z)."""
-    return BOUNDS["mul"](args[0], unit.widened(BOUNDS["sigmoid"](args[0])))
-
-
-def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The square, and the product with delta."""
-    (a,) = args
-    low, high = BOUNDS["huber"](a, **options)
-    slack = unit.widened((low, high))
-    return np.maximum(slack[0], 0.0), slack[1]
-
-
-_PRODUCTS_BY_BLOCKS = frozenset({"apply_blocks", "contracted"})
-_ROUNDED_INSIDE: Mapping[str, Inside] = {
-    "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
-    "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
-    **{name: _sliding(name) for name in FACTORS},  # each is a matrix product
-    **{name: _by_blocks(name) for name in _PRODUCTS_BY_BLOCKS},  # so are these
-    "outer": _outer,  # its products are those of a sum of one
-    "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
-    "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for
-    "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
-}
 _ALLOWANCES = frozenset({"huber"})
 """Of these, bounds that are nobody's way: one person's numbers go by the definition."""
-_IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
+IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
 """Operations within which somebody may write down the steps of their definition."""
-_BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)
+BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)
 """Operations known by their entries alone, which are sums of products as in a matrix product."""
-_AT_ONCE = frozenset(TABLE) - {*_ROUNDED_INSIDE, *_IN_STEPS, *_BY_ENTRIES}
+_AT_ONCE = frozenset(TABLE) - {*ROUNDED_INSIDE, *IN_STEPS, *BY_ENTRIES}
 """Operations within which nothing is written down."""

@@ -103,6 +103,23 @@ _NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
 """What nobody writes down who goes by one of these ways."""
 
 
+class WithProducts(Unit, frozen=True):
+    """The same digits, for all who write down the products of a sum or do not: the widest range."""
+
+    def room(self, terms: int, sizes: Array) -> Array:
+        """How far roundings of so many products, and of their sum, may lead from it at most.
+
+        `sizes` are the largest that the products can be, added up.
+        """
+        if not self.significant:
+            return np.asarray((terms + 1) * self.at(sizes))
+        return np.asarray(_SLACK * sizes * 10.0 ** (1 - self.count))
+
+
+_SLACK = 2.5
+"""A unit of significant digits of each product, and one of their sum, which has grown by then."""
+
+
 class Rounding(Unit, frozen=True):
     """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
 

@@ -31,6 +31,7 @@ _HEADINGS = {
     "saturated": "Units",
     "kink": "Units",
     "small": "Too small for the digits asked",
+    "left": "Not looked at to the end",
     "equivalent": "The same with any numbers: nothing to do",
 }
 _LAST_OF_DIGITS = _HEADINGS["small"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 from typing import TypeAlias
@@ -80,6 +80,10 @@ class Key(Struct, frozen=True):
         ways = [way for way in self.formulas.get(name, ()) if not is_jacobian(way)]
         return ways[min(number, len(ways) - 1)] if ways else None
 
+    def formula(self, name: str, number: int) -> Expr | None:
+        """The formula for a quantity of somebody who goes by those of this number."""
+        return self.otherwise(name, number) if number else self.first(name)
+
     def is_pulled_back(self, name: str) -> bool:
         """Whether a quantity is only computed by pulling back."""
         if name not in self._pulled:
@@ -120,6 +124,37 @@ class Key(Struct, frozen=True):
         return name not in written or not written[name].complete
 
 
+class Legible(Struct, frozen=True):
+    """What of a sheet can be used: the quantities `written`, and those that are asked and `lost`.
+
+    What is lost is missing, or `unusable`: invalid or of another shape. `betrayed` tells whether
+    digits beyond those asked show a value to be that of a slip.
+    """
+
+    written: Mapping[str, Written]
+    lost: Collection[str] = ()
+    unusable: Collection[str] = ()
+    betrayed: Callable[[str], bool] = lambda name: False
+
+    def sources_of(self, names: Iterable[str], key: Key) -> set[str]:
+        """The nearest quantities behind some names that are written or should be."""
+        found: set[str] = set()
+        stack = list(names)
+        seen = set(stack)
+        while stack:
+            used = stack.pop()
+            if used in key.given or used not in key.formulas:
+                continue
+            if used in self.written or used in self.lost:
+                found.add(used)
+                continue
+            for more in key.uses[used]:
+                if more not in seen:
+                    seen.add(more)
+                    stack.append(more)
+        return found
+
+
 class Judged(Struct, frozen=True):
     """One quantity judged: a verdict and how an entry, as arrays of words."""
 
@@ -137,6 +172,8 @@ class Judged(Struct, frozen=True):
     """Whether some entry is accepted only because it follows from a wrong value."""
     idle: str | None = None
     """Why nothing can be carried from it: it leaves no work to do."""
+    is_cut: bool = False
+    """Whether more was left to try than one sheet may take."""
 
 
 def judged_as(

@@ -18,7 +18,19 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within, persons
+from backprop_cli.operations.window_values import FACTORS
+from backprop_cli.readings.inside_operations import BY_PRODUCTS
+from backprop_cli.readings.units import (
+    EXACT,
+    WITHIN,
+    Floating,
+    Rounding,
+    Unit,
+    Within,
+    WithProducts,
+    persons,
+)
+from backprop_cli.readings.ways_apart import Used, apart
 
 
 class Way(Struct, frozen=True):
@@ -92,7 +104,7 @@ class Ways(Struct, dict=True):
             for standing in self._sheets
             for expr in self._formulas()
             if not self._takes_a_detour(expr)
-            for way in (None, *persons(unit, _USUAL), *in_other_digits(unit))
+            for way in (None, *self._apart(expr, [*persons(unit, _USUAL), *in_other_digits(unit)]))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
         return np.min(known, axis=0), np.max(known, axis=0)
@@ -135,9 +147,8 @@ class Ways(Struct, dict=True):
         return (self.standing, *filter(None, [self.again]))
 
     def _formulas(self) -> list[Expr]:
-        return [
-            one for one in self.standing.key.formulas.get(self.name, ()) if not is_jacobian(one)
-        ]
+        ways = self.standing.key.formulas.get(self.name, ())
+        return [one for one in ways if not is_jacobian(one)]
 
     def _made(self) -> Iterator[Way]:
         for expr in self._formulas():
@@ -151,8 +162,7 @@ class Ways(Struct, dict=True):
         if not plain and not self._near(self.wanted, _FAR_UNTOLD):
             return
         if self._takes_a_detour(expr):
-            for unit in () if reading.unit is None else (reading.unit, *_finer(reading.unit)):
-                yield from self._definitely(expr, unit, WITHIN)
+            yield from self._by_detour(expr, reading.unit) if reading.unit else ()
             return
         if reading.definite and reading.unit is not None:
             yield from self._always(expr, reading.unit)
@@ -169,9 +179,13 @@ class Ways(Struct, dict=True):
             yield self._definite(standing.as_person(expr, None, reading))
             yield from self._beyond_one_digit(expr)
         if reading.unit is not None:
-            reached = self._reached(expr, self.wanted, first.interval, reading.unit)
+            reached = self._reached(expr, self.wanted, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
             yield from self._by_other_formulas(expr, reading.unit)
+
+    def _by_detour(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        for one in (unit, *_finer(unit)) if some(self._reached(expr, self.wanted, unit)) else ():
+            yield from self._definitely(expr, one, WITHIN)
 
     def _takes_a_detour(self, expr: Expr) -> bool:
         """Whether a formula has steps in place of one key: what these give at worst is nobody's."""
@@ -182,11 +196,10 @@ class Ways(Struct, dict=True):
         """Who went by another formula in what is written nowhere: a slope first, a Jacobian."""
         if not self._near(self.wanted, _FAR):
             return
-        key = self.standing.key
-        behind = key.behind(self.name, self.standing.written)
-        most = max((len(key.formulas[name]) for name in behind), default=1)
+        formulas = self.standing.key.formulas
+        most = max((len(formulas[name]) for name in self._behind), default=1)
         for number in range(1, min(most, _MOST_FORMULAS)):
-            for way in persons(unit):
+            for way in self._apart(expr, persons(unit), number):
                 found = self.standing.as_person(expr, way, self.reading, number=number)
                 yield self._definite(found, way.names_only)
 
@@ -213,7 +226,8 @@ class Ways(Struct, dict=True):
         for names in (judged.keys(), judged.keys() & in_order(expr).names):
             kept = few_digits.telling(self.standing.written, key, judged, names)
             if kept is not None:
-                yield from self._by_sheet(Standing(key, kept, judged), expr)
+                sheet = Standing(key, kept, judged, effort=self.standing.effort)
+                yield from self._by_sheet(sheet, expr)
 
     def _by_sheet(self, sheet: Standing, expr: Expr) -> Iterator[Way]:
         """What a formula gives on a sheet of fewer numbers, and of what it is worked out there."""
@@ -228,11 +242,8 @@ class Ways(Struct, dict=True):
 
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
-        widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
         padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
-        if padded:
-            widest = unit.widened(widest)
-        if some(self._reached(expr, self.wanted, widest, unit)):
+        if some(self._reached(expr, self.wanted, unit, padded=padded)):
             yield from self._definitely(expr, unit, WITHIN)
             if padded:
                 yield from self._padded(expr, unit)
@@ -246,7 +257,7 @@ class Ways(Struct, dict=True):
         Many keep a digit or two more than they write, which a range that tells enough has in it.
         """
         if self._near(untold, _FAR_UNTOLD):
-            for way in persons(unit):
+            for way in self._apart(expr, persons(unit)):
                 found = self.standing.as_person(expr, way, self.reading)
                 yield self._definite(found, way.names_only)
                 partly = self.standing.as_person(expr, way, self.reading, unit)
@@ -258,9 +269,29 @@ class Ways(Struct, dict=True):
             for one in (unit, *_finer(unit)):
                 yield from self._definitely(expr, one, _PRODUCTS)
 
+    def _apart(self, expr: Expr, ways: Iterable[Rounding], number: int = 0) -> Iterator[Rounding]:
+        """Those of some ways that may differ in a formula and what is worked out on the way."""
+        return apart(ways, self._used(expr, self._worked_out, number))
+
+    def _used(self, expr: Expr, behind: Iterable[str], number: int = 0) -> Used:
+        ways = (self.standing.key.formula(name, number) for name in behind)
+        return Used.of([expr, *(one for one in ways if one is not None)])
+
+    @cached_property
+    def _worked_out(self) -> Sequence[str]:
+        """What is, on any of the sheets, for this and to see which figures lead to 1/0."""
+        key = self.standing.key
+        names = (self.name, *key.dividing)
+        behind = (key.behind(name, sheet.written) for sheet in self._sheets for name in names)
+        return tuple(dict.fromkeys(one for names in behind for one in names))
+
+    @cached_property
+    def _behind(self) -> Sequence[str]:
+        return self.standing.key.behind(self.name, self.standing.written)
+
     def _definitely(self, expr: Expr, unit: Unit, within: Sequence[Within]) -> Iterator[Way]:
         """Who keeps so many digits; of a sum of products too: 1.0945 is 1.095 first, then 1.10."""
-        for way in persons(unit, within):
+        for way in self._apart(expr, persons(unit, within)):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
             if way.within == "every product and sum" and _has_products(expr):
@@ -268,32 +299,29 @@ class Ways(Struct, dict=True):
 
     def _padded(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """The last step, too; a parameter that stays only for its few digits has not moved."""
-        for way in persons(unit):
+        for way in self._apart(expr, persons(unit)):
             value = self.standing.as_person(expr, way, self.reading)[0]
             found = self._definite(point(way.written(value)), False)
             yield replace(found, where=found.where & (self.value != 0))
 
-    def _reached(self, expr: Expr, where: Mask, widest: Interval, unit: Unit) -> Mask:
+    def _reached(self, expr: Expr, where: Mask, unit: Unit, *, padded: bool = False) -> Mask:
         """Where what was typed lies in the widest range of a formula, or next to it.
 
-        That range holds what any definite way of rounding gives, but for sums of products that are
-        rounded one by one.
+        That range holds what any definite way of rounding gives, the last step rounded, too, where
+        it is `padded`; of what is made of several sums none is known.
         """
-        if self._sums_products(expr):
+        used = self._used(expr, self._behind)
+        if not used.operations <= _BOUNDED:
             return where
+        by_product = not used.operations.isdisjoint(BY_PRODUCTS)
+        any_way = WithProducts(unit.count, unit.significant) if by_product else unit
+        reading = replace(self.reading, unit=any_way, definite=False)
+        low, high = self.standing.enclosed(expr, reading)
+        if padded:
+            low, high = unit.widened((low, high))
         typed = self.value + self.base
         room = _BESIDE * unit.at(np.abs(typed))
-        beyond = np.maximum(widest[0] - typed, typed - widest[1]) > room
-        return np.asarray(where & ~beyond)
-
-    def _sums_products(self, expr: Expr) -> bool:
-        """Whether products are added up in a formula, or in what is computed on the way to it."""
-        key = self.standing.key
-        behind = (key.first(name) for name in key.behind(self.name, self.standing.written))
-        return any(
-            one is not None and not _SUMS_OF_PRODUCTS.isdisjoint(in_order(one).operations)
-            for one in (expr, *behind)
-        )
+        return np.asarray(where & ~(np.maximum(low - typed, typed - high) > room))
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
@@ -326,10 +354,10 @@ _MOST_FORMULAS = 8
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
 
-_SUMS_OF_PRODUCTS = frozenset(
-    name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
-)
-"""Operations whose bounds hold no rounding of what is added up in them."""
+_ADDING = frozenset(name for name, each in TABLE.items() if each.entry or each.adds) | {"mean"}
+_KNOWN = (EXACT - {"to_winners"}) | {"add", "sub", "matmul", "outer", *FACTORS}
+_BOUNDED = (TABLE.keys() - _ADDING) | _KNOWN
+"""Operations whose bounds have room for the rounding of all that may be written down in them."""
 
 _MORE = 2
 """So many digits more than they write people keep of what nobody asks for."""
@@ -367,29 +395,3 @@ def other_kind(unit: Unit) -> Unit | None:
 
 def _has_products(expr: Expr) -> bool:
     return not in_order(expr).operations.isdisjoint(("matmul", "outer"))
-
-
-# Readings to the digits in use --------------------------------------------------------------------
-
-
-def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
-    """A reading with steps in between rounded to as many digits as asked, or more.
-
-    In the other kind of digits than asked only as somebody does who always does so: three
-    significant digits of 12.345 are far less than three decimals.
-    """
-    other = Unit(asked.count, not asked.significant)
-    found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine and few_digits.says_enough(other, asked):
-        found.append(replace(reading, unit=other, definite=True))
-    return found
-
-
-def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
-    """The same with the fewer digits in use, and with as many of the other kind."""
-    for unit in coarse:
-        yield replace(reading, unit=unit)
-    for unit in coarse:
-        if unit.significant == asked.significant:
-            other = Unit(unit.count, not unit.significant)
-            yield replace(reading, unit=other, definite=True)

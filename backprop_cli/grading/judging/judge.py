@@ -8,23 +8,29 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
-from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.honest_intervals import Way, Ways, coarsely, finely
+from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words, judged_as
+from backprop_cli.grading.judging.effort import Effort
+from backprop_cli.grading.judging.honest_intervals import Way, Ways
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
-from backprop_cli.grading.judging.standing import Kept, Reading, Standing, Wanted
+from backprop_cli.grading.judging.standing import (
+    Kept,
+    Reading,
+    Standing,
+    Wanted,
+    coarsely,
+    finely,
+)
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
-    Written,
     how_right,
     is_right,
     meets,
@@ -38,23 +44,11 @@ _MOVES = 3
 """Units that a value differs from 0, or a parameter from the old one, where it visibly should."""
 
 
-class Legible(Struct, frozen=True):
-    """What of a sheet can be used: the quantities `written`, and those that are asked and `lost`.
-
-    What is lost is missing, or `unusable`: invalid or of another shape. `betrayed` tells whether
-    digits beyond those asked show a value to be that of a slip.
-    """
-
-    written: Mapping[str, Written]
-    lost: Collection[str] = ()
-    unusable: Collection[str] = ()
-    betrayed: Callable[[str], bool] = lambda name: False
-
-
 class Judge:
     """Judges the quantities of one sheet in the order of the derivation.
 
-    `judged` are verdicts that are known already, `kept` what formulas gave on the same sheet.
+    `judged` are verdicts that are known already, `kept` what formulas gave on the same sheet. What
+    is not found within the `effort` is not judged.
     """
 
     def __init__(
@@ -63,11 +57,13 @@ class Judge:
         sheet: Legible,
         judged: Mapping[str, Judged] | None = None,
         kept: Kept | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.key, self.sheet, self.written = key, sheet, sheet.written
         self.uniform = Uniform.of(key, self.written)
         self.judged: dict[str, Judged] = dict(judged or {})
-        self.standing = Standing(key, self.written, self.judged, kept)
+        self.effort = effort or Effort()
+        self.standing = Standing(key, self.written, self.judged, kept, self.effort)
         self._sources: dict[str, set[str]] = {}
 
     # What formulas give ---------------------------------------------------------------------------
@@ -106,7 +102,7 @@ class Judge:
     def afresh(self) -> Standing:
         """The sheet as somebody takes it who works the forward pass out from the start again."""
         kept = {name: one for name, one in self.written.items() if name not in self.key.forward}
-        return Standing(self.key, kept, self.judged)
+        return Standing(self.key, kept, self.judged, effort=self.effort)
 
     @cached_property
     def shown(self) -> tuple[Unit, ...]:
@@ -129,9 +125,10 @@ class Judge:
         one.following()
         one.imprecise()
         leaning = one.without_work()
-        reason = self._missing_behind(name, one.verdicts) or leaning
+        cut = one.cut_off()
+        reason = cut or self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
-        judged = replace(judged, follows=some(one.leaning))
+        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None)
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -167,26 +164,8 @@ class Judge:
     def sources(self, name: str) -> set[str]:
         """The nearest quantities behind `name` that are written or should be."""
         if name not in self._sources:
-            self._sources[name] = self.sources_of(self.key.uses.get(name, ()))
+            self._sources[name] = self.sheet.sources_of(self.key.uses.get(name, ()), self.key)
         return self._sources[name]
-
-    def sources_of(self, names: Iterable[str]) -> set[str]:
-        """The nearest quantities behind some names that are written or should be."""
-        found: set[str] = set()
-        stack = list(names)
-        seen = set(stack)
-        while stack:
-            used = stack.pop()
-            if used in self.key.given or used not in self.key.formulas:
-                continue
-            if used in self.written or used in self.sheet.lost:
-                found.add(used)
-                continue
-            for more in self.key.uses[used]:
-                if more not in seen:
-                    seen.add(more)
-                    stack.append(more)
-        return found
 
     def any_wrong(self) -> bool:
         """Whether anything was wrong so far that something could have been worked out from."""
@@ -223,6 +202,8 @@ class _One:
         self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
         self.idle: str | None = None
+        self.is_cut = False
+        """Whether more was left to try than one sheet may take."""
 
     # The steps of the ladder ----------------------------------------------------------------------
 
@@ -318,6 +299,14 @@ class _One:
         self.idle = found.reason if found.where.sum() == self.leaning.sum() else None
         return found.reason
 
+    def cut_off(self) -> str | None:
+        """Leaves open what is not found where not all was tried, and says why."""
+        left = self.verdicts == "wrong"
+        if not (self.is_cut and some(left)):
+            return None
+        self.verdicts[left] = "not-judged"
+        return self.judge.effort.words
+
     # One reading ----------------------------------------------------------------------------------
 
     def _try(self, readings: Iterable[Reading], wanted: Sequence[Wanted]) -> None:
@@ -325,6 +314,9 @@ class _One:
             if not any(some(self.open & one.allowed) for one in wanted):
                 return
             if not reading.repaired and not self.judge.any_wrong():
+                return
+            if reading.unit is not None and self.judge.effort.is_over:
+                self.is_cut = True
                 return
             self._read(reading, wanted)
 
@@ -344,6 +336,9 @@ class _One:
                     open_ = self.open
             if not some(open_):
                 return
+            if self.judge.effort.is_over and reading.unit is not None:
+                self.is_cut = True
+                return
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval
@@ -351,7 +346,7 @@ class _One:
         self.how[found] = "carried-rounding" if verdict == "correct" else None
         if not reading.repaired:
             self.leaning = self.leaning | found
-            self.leans_on |= self.judge.sources_of(way.uses)
+            self.leans_on |= self.judge.sheet.sources_of(way.uses, self.key)
 
     def _decide(self, found: Mask, verdict: str) -> None:
         self.verdicts[found] = verdict

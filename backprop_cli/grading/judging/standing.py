@@ -7,15 +7,19 @@ A calculator that keeps all digits has ways of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key
+from backprop_cli.grading.judging.calculators import Calculator, endless
+from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
@@ -81,23 +85,37 @@ class Standing(Struct):
     written: Mapping[str, Written]
     judged: Mapping[str, Judged]
     kept: Kept | None = None
+    effort: Effort = field(default_factory=Effort)
     _here: Kept = field(default_factory=dict)  # the same until the next quantity is settled
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
     _calculators: dict[_Person, Calculator] = field(default_factory=dict)
+    _seen: int = 0
+    _vague: bool = False  # whether any number seen so far has too few digits
 
     def settle(self, name: str) -> None:
         """Takes notice that a quantity has been judged.
 
-        What is right in its place is worked out at once: those behind it have theirs by now.
+        What is right in its place is worked out at once: those behind it have theirs by now. One
+        that is right stands as it did before.
         """
+        if self.judged[name].is_right:
+            return
         for key in [key for key in self._known if key[0] == name]:
             del self._known[key]
         self._calculators.clear()
-        if not self.judged[name].is_right:
-            self._right[name] = self._redone(name)
+        self._right[name] = self._redone(name)
         self._here.clear()
+
+    def _told(self, reading: Reading) -> Reading:
+        """The same reading by one name: with no values of few digits it takes none as typed."""
+        if not reading.lax:
+            return reading
+        if self._seen < len(self.judged):
+            self._vague = any(some(one.imprecise) for one in self.judged.values())
+            self._seen = len(self.judged)
+        return reading if self._vague else replace(reading, lax=False)
 
     # A name ---------------------------------------------------------------------------------------
 
@@ -222,6 +240,7 @@ class Standing(Struct):
             interval = self.interval(name, reading)
             return interval if side is None else side(interval)
 
+        reading = self._told(reading)
         key, unit = (id(expr), reading, side), reading.unit
         return self._once(key, expr, lambda: enclosed(expr, named, unit, self._finer_than(unit)))
 
@@ -256,7 +275,7 @@ class Standing(Struct):
         may have been rounded in any way. `number` is that of the formulas for what has a name and
         is not written.
         """
-        inside = way and way.inside
+        inside, reading = way and way.inside, self._told(reading)
         names = self._calculator(way, reading, number).interval
         again = id(expr), way, reading.repaired, reading.lax, number, last
         return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
@@ -265,12 +284,13 @@ class Standing(Struct):
         key = way, reading.repaired, reading.lax, number
         if key not in self._calculators:
             sheet = self.key, self.written, self.judged
-            self._calculators[key] = Calculator(*sheet, *key[1:3], way, number)
+            self._calculators[key] = Calculator(*sheet, self.effort, *key[1:3], way, number)
         return self._calculators[key]
 
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
         kept = self._here if self.kept is None else self.kept
         if key not in kept:
+            self.effort.pay(expr)
             kept[key] = expr, work()  # with the formula, so that no other has its id
         return kept[key][1]
 
@@ -297,93 +317,28 @@ MOST_UNITS = 6
 """So many units wide may a range be that is wider than half of the value: a rounded figure, twice
 that where it was cut off, and as much again for one that it was multiplied with."""
 
-_LONGEST = 8  # decimals of a number that is typed in full
+
+# Readings to the digits in use --------------------------------------------------------------------
 
 
-class Calculator(Struct):
-    """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
+def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
+    """A reading with steps in between rounded to as many digits as asked, or more.
 
-    `repaired` puts true values for wrong ones, and unless it is `lax`, for those of too few digits;
-    `way` is how unwritten steps are rounded, `number` which of its formulas each of them goes by.
+    In the other kind of digits than asked only as somebody does who always does so: three
+    significant digits of 12.345 are far less than three decimals.
     """
-
-    key: Key
-    written: Mapping[str, Written]
-    judged: Mapping[str, Judged]
-    repaired: bool = False
-    lax: bool = True
-    way: Rounding | None = None
-    number: int = 0
-    found: dict[str, Array] = field(default_factory=dict)
-    given_up: frozenset[str] | None = None
-
-    def interval(self, name: str) -> Interval:
-        """One quantity as an interval without width."""
-        if self.given_up is None and self.repaired:
-            self.given_up = frozenset()
-            self.given_up = frozenset(self._leading_nowhere())
-            self.found.clear()
-        if name not in self.found:
-            for behind in self.key.behind_value(name, self.written):
-                if behind not in self.found:  # no recursion: chains may be long
-                    self.found[behind] = self._value(behind)
-            self.found[name] = self._value(name)
-        return point(self.found[name])
-
-    def _leading_nowhere(self) -> Iterator[str]:
-        """Names whose figures give 1/0 or ln 0 on the way to a value that is wrong.
-
-        Nobody got from these to what is right there, so nobody goes on with both: 0.00 times a
-        gradient of 1/0.003 is no rounded product.
-        """
-        key = self.key
-        for name in key.dividing.intersection(self.judged):
-            expr, judged = key.first(name), self.judged[name]
-            if expr is None or judged.is_right:
-                continue
-            value = enclosed(expr, self.interval)[0]
-            if not every(np.isfinite(value) | judged.right):
-                yield from key.uses[name]
-
-    def _value(self, name: str) -> Array:
-        if self.given_up and name in self.given_up:
-            return self.key.truth[name]
-        if name in self.key.given or name not in self.key.formulas:
-            return self._given(self.key.truth[name])
-        written = self.written.get(name)
-        if written is None:
-            return self._computed(name)
-        value = written.value
-        judged = self.judged.get(name)
-        if judged is not None and not judged.is_right:
-            value = np.where(self._is_kept(judged), value, self.key.truth[name])
-            value = np.where(written.present, value, np.nan)
-        if written.complete:
-            return value
-        return np.where(written.present, value, self._computed(name))
-
-    def _is_kept(self, judged: Judged) -> Mask:
-        """Where a value is used as it was typed."""
-        kept = judged.right if self.repaired else ~np.asarray(judged.imprecise)
-        return np.asarray(kept | judged.imprecise if self.lax else kept)
-
-    def _given(self, value: Array) -> Array:
-        """A number of the problem, as somebody types it who has to break it off somewhere."""
-        if self.way is None or not some(never := endless(value)):
-            return value
-        return np.where(never, self.way.written(value), value)
-
-    def _computed(self, name: str) -> Array:
-        expr = self.key.otherwise(name, self.number) if self.number else self.key.first(name)
-        if expr is None:
-            return self.key.truth[name]
-        value = enclosed(expr, self.interval, self.way and self.way.inside)[0]
-        return value if self.way is None else self.way.written(value)
+    other = Unit(asked.count, not asked.significant)
+    found = [replace(reading, unit=unit) for unit in fine]
+    if asked in fine and other not in fine and few_digits.says_enough(other, asked):
+        found.append(replace(reading, unit=other, definite=True))
+    return found
 
 
-def endless(value: Array) -> Mask:
-    """Where a number has more decimals than anybody types: a third, a root."""
-    scaled = value * 10.0**_LONGEST
-    return np.asarray(
-        np.abs(scaled - np.round(scaled)) > 1e-6 * np.maximum(1.0, np.abs(scaled) * 1e-9)
-    )
+def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
+    """The same with the fewer digits in use, and with as many of the other kind."""
+    for unit in coarse:
+        yield replace(reading, unit=unit)
+    for unit in coarse:
+        if unit.significant == asked.significant:
+            other = Unit(unit.count, not unit.significant)
+            yield replace(reading, unit=other, definite=True)

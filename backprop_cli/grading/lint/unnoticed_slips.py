@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.errors import UserError
 from backprop_cli.grading.grader import Grader
-from backprop_cli.grading.judging.answer_key import Judged, Key
-from backprop_cli.grading.judging.judge import Judge, Legible
+from backprop_cli.grading.judging.answer_key import Judged, Key, Legible
+from backprop_cli.grading.judging.effort import MORE, Effort
+from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.standing import Kept as Intervals
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.typed_arrays import Array, Written
@@ -37,6 +38,7 @@ Kind = Literal[
     "saturated",
     "loss",
     "small",
+    "left",
 ]
 OF_SLIPS: Final[tuple[Kind, ...]] = ("accepted", "invisible", "confused", "equivalent")
 """What is found by trying slips, which takes long."""
@@ -88,6 +90,8 @@ def slip_findings(
         yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
         yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
+    if advises:
+        yield from tried.left_out()
 
 
 class _Sheet(Struct, frozen=True):
@@ -110,13 +114,13 @@ def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
     return _Sheet(key, right, judged, defaultdict(dict), {})
 
 
-def _judged_right(sheet: _Sheet, name: str, typed: Written) -> bool:
-    """Whether `check` marks it right on a sheet on which all else is."""
+def _judged(sheet: _Sheet, name: str, typed: Written, effort: Effort) -> Judged:
+    """What `check` says of it on a sheet on which all else is right."""
     others = {asked: one for asked, one in sheet.judged.items() if asked != name}
     written = {**sheet.written, name: typed}
-    judge = Judge(sheet.key, Legible(written), others, sheet.ways[name])
+    judge = Judge(sheet.key, Legible(written), others, sheet.ways[name], effort)
     with np.errstate(all="ignore"):
-        return bool((judge.judge(name).verdicts == "correct").all())
+        return judge.judge(name)
 
 
 class _Tried:
@@ -133,6 +137,8 @@ class _Tried:
         self.others: list[Values] | None = None
         self._wrong: dict[str, Wrong] = {}
         self._sheets: dict[Unit, _Sheet] = {}
+        self._effort = Effort(grader.most_work)
+        self._left: dict[str, None] = {}  # quantities of which not every mistake was looked at
 
     # Slips that go unnoticed ----------------------------------------------------------------------
 
@@ -205,8 +211,18 @@ class _Tried:
         sheet = self._sheets[unit]
         key = name, typed.value.tobytes()
         if key not in sheet.accepted:
-            sheet.accepted[key] = _judged_right(sheet, name, typed)
+            judged = _judged(sheet, name, typed, self._effort)
+            if judged.is_cut:
+                self._left[name] = None
+            sheet.accepted[key] = judged.is_right
         return sheet.accepted[key]
+
+    def left_out(self) -> Iterator[Finding]:
+        """What was not looked at to the end, since it takes too much work."""
+        most = self._effort.most
+        message = f"not every mistake was looked at within {most:,} operations"
+        for name in self._left:
+            yield Finding("left", name, message, f"--max-work {MORE * most:.0f}")
 
     def decimals_against(self, name: str, values: Sequence[Array]) -> int | None:
         """The fewest decimals at which wrong values are all noticed, and at one more."""
@@ -217,7 +233,7 @@ class _Tried:
                 continue  # the same digits
             units = (Unit(count), Unit(count + 1))
             if not any(self.is_accepted(name, one, unit) for one in values for unit in units):
-                return count
+                return None if name in self._left else count
         return None
 
     def _more_decimals(self) -> Iterable[int]:

@@ -110,6 +110,7 @@ def _tried_at_several(
         kept = {name: numbers[name] for name in behind if name not in touched}
         changed = Numbers(judge, changed=kept, formulas=one.formulas)
         value = Values(changed).of(one.formulas.get(wrong.name, formulas[wrong.name][0]))
+        judge.effort.spend(changed.work)
         if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
             yield _Hit(one.first, slip, value)
 
@@ -144,10 +145,11 @@ def _tried(
                 changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
                 reached[key] = changed.value(formulas[wrong.name][0]), changed.work
             value, needed = reached[key]
+            judge.effort.spend(needed)
             if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
                 yield _Hit(step, slip, value)
             work += needed
-            if work > MOST_WORK:
+            if work > MOST_WORK or judge.effort.is_over:
                 return
 
 

@@ -1,0 +1,145 @@
+"""The work that one sheet takes: an end to it that makes nothing wrong, and no way tried twice."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracles.operations import Example, examples, point
+
+from backprop_cli.algebra.expr import Expr, Sym, in_order, op
+from backprop_cli.cli.arguments import load
+from backprop_cli.grading.grader import Desk, Grader
+from backprop_cli.grading.judging.honest_intervals import _BOUNDED
+from backprop_cli.grading.lint.findings import lint
+from backprop_cli.grading.report_data import Submission
+from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Rounding, Unit, WithProducts, persons
+from backprop_cli.readings.ways_apart import Used, apart
+
+PROBLEM = Path(__file__).parents[1] / "problems" / "recurrent.yaml"
+UNITS = (Unit(3), Unit(2), Unit(3, True))
+HALF_THE_ROOM = 1  # of two units beside the range, in which a number may still be typed
+ENOUGH = 10_000_000
+LIMITS = (20_000, 60_000, 150_000)
+
+# Ways of rounding ---------------------------------------------------------------------------------
+
+
+def within(node: Expr) -> list[Expr]:
+    """An operation alone, and as a step of a longer formula."""
+    return [node, op("add", op("mul", Sym("q"), node), Sym("q"))]
+
+
+def values(example: Example) -> dict[str, Interval]:
+    drawn = {name: np.asarray(one, dtype=float) for name, one in point(example, 3).items()}
+    drawn["q"] = np.asarray(0.73)
+    return {name: (one, one) for name, one in drawn.items()}
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_ways_that_are_left_out_give_what_others_give(example: Example) -> None:
+    names = values(example)
+    for expr in within(example.node):
+        for unit in UNITS:
+            ways = persons(unit)
+            kept = list(apart(ways, Used.of([expr])))
+
+            def found(way: Rounding, expr: Expr = expr) -> bytes:
+                return enclosure(expr, names.__getitem__, way.inside)[0].tobytes()
+
+            assert {*map(found, kept)} == {*map(found, ways)}, expr
+
+
+def test_ways_that_differ_nowhere_are_one() -> None:
+    used = Used.of([op("outer", Sym("a"), Sym("b"))])
+    assert len(list(apart(persons(Unit(3)), used))) == 6 < len(persons(Unit(3)))
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_the_widest_range_holds_every_way(example: Example) -> None:
+    names = values(example)
+    for expr in within(example.node):
+        if not in_order(expr).operations <= _BOUNDED:
+            continue
+        for unit in UNITS:
+            widest = WithProducts(unit.count, unit.significant)
+            low, high = enclosure(expr, names.__getitem__, widest, lambda _: True)
+            for way in persons(unit):
+                value = enclosure(expr, names.__getitem__, way.inside)[0]
+                with np.errstate(invalid="ignore"):  # a mask is -inf
+                    beyond = np.maximum(low - value, value - high) / unit.at(value)
+                assert not (beyond > HALF_THE_ROOM).any(), (str(expr)[:200], way)
+
+
+# The end of it ------------------------------------------------------------------------------------
+
+
+@cache
+def desk(most: int) -> Desk:
+    return Desk(load(PROBLEM).model, most_work=most)
+
+
+def typed(decimals: int, noise: float) -> bytes:
+    """Everything, to so many decimals; with noise, garbage of about the right size."""
+    rng = np.random.default_rng(5)
+    grader = desk(ENOUGH).grader
+    lines = ["answers:"]
+    for id in grader.key.asked:
+        value = grader.truth[id] + noise * rng.normal(size=grader.truth[id].shape)
+        text = np.array2string(
+            value, separator=", ", threshold=10**6, formatter={"float": f"{{:.{decimals}f}}".format}
+        )
+        lines.append(f"  {id}: {text.replace(chr(10), '')}")
+    return "\n".join(lines).encode()
+
+
+SHEETS = {"short": typed(2, 0), "right": typed(4, 0), "garbage": typed(3, 0.05)}
+
+
+def verdicts(found: Submission) -> dict[str, tuple[str, ...]]:
+    assert (found.fault, found.error) == (None, None)
+    return {one.id: tuple(entry.verdict for entry in one.entries) for one in found.results}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+@pytest.mark.parametrize("most", LIMITS)
+def test_a_limit_makes_nothing_wrong_and_nothing_right(name: str, most: int) -> None:
+    free, cut = (desk(one).grade(SHEETS[name], "s.yaml") for one in (ENOUGH, most))
+    best = ("correct", "carried", "imprecise")
+    for id, found in verdicts(cut).items():
+        for one, without in zip(found, verdicts(free)[id], strict=True):
+            assert one != "wrong" or without == "wrong"
+            assert one not in best or without in best
+    assert cut.score <= free.score + 1e-9
+    left = [one for one in cut.results if "--max-work" in one.message]
+    assert {one.verdict for one in left} <= {"not-judged", "wrong"}
+    assert not any(one.slips or one.origin for one in left)
+
+
+def test_a_short_sheet_is_cut_and_a_right_one_is_not() -> None:
+    short = desk(LIMITS[0]).grade(SHEETS["short"], "s.yaml")
+    assert any(f"--max-work {10 * LIMITS[0]}" in one.message for one in short.results)
+    right = desk(LIMITS[0]).grade(SHEETS["right"], "s.yaml")
+    assert {*chain(*verdicts(right).values())} == {"correct"}
+
+
+def test_it_ends_at_the_same_place_whatever_was_graded_before() -> None:
+    first = {name: desk(LIMITS[1]).grade(SHEETS[name], "s.yaml") for name in SHEETS}
+    other = Desk(load(PROBLEM).model, most_work=LIMITS[1])
+    assert {name: other.grade(SHEETS[name], "s.yaml") for name in reversed(SHEETS)} == first
+
+
+def test_lint_says_what_it_did_not_look_at() -> None:
+    model = load(PROBLEM).model
+    little, enough = (lint(Grader(model, most)) for most in (LIMITS[0], ENOUGH))
+    left = [one for one in little if one.kind == "left"]
+    assert left
+    assert {one.advice for one in left} == {f"--max-work {10 * LIMITS[0]}"}
+    assert not [one for one in enough if one.kind == "left"]
+    found = {(one.kind, one.id, one.slips) for one in little if one.kind != "left"}
+    assert found <= {(one.kind, one.id, one.slips) for one in enough}
