@@ -293,6 +293,22 @@ def test_a_full_disk_is_told() -> None:
     assert b"standard output: cannot be written" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("closed", [False, True])
+def test_practice_ends_where_nothing_can_be_said(tmp_path: Path, closed: bool) -> None:
+    script = '"$@" >&-' if closed else '"$@" >/dev/full'
+    sheet = str(tmp_path / "mine.yaml")
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *PROGRAM, "practice", PROBLEM, "--resume", sheet],
+        input=b"hint\n",
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"standard output: " + (b"it is closed" if closed else b"cannot be") in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 # Looks --------------------------------------------------------------------------------------------
 
 ESCAPE = "\x1b["

@@ -107,6 +107,11 @@ def write_new(text: str, path: Path, *, force: bool, refused: Complaint = DIFFER
     write_file(text, path)
 
 
+def say(text: str = "", end: str = "\n") -> None:
+    """Part of a conversation, at once on standard output."""
+    _print([text + end])
+
+
 def _print(pieces: Iterable[str]) -> None:
     if sys.stdout is None:
         raise refusal("it is closed", instead="-o FILE", source="standard output")

@@ -21,7 +21,7 @@ from backprop_cli.cli.common import (
     seed_option,
     whole,
 )
-from backprop_cli.cli.output import Output, write_file, write_new
+from backprop_cli.cli.output import Output, say, write_file, write_new
 from backprop_cli.errors import Complaint, refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
@@ -90,7 +90,7 @@ def run(problem: Path, options: Options) -> None:
     try:
         _converse(practice, sheet, _printer(options))
     except KeyboardInterrupt:
-        click.echo()
+        say()
         raise
     finally:
         click.echo(_kept_in(practice, stated, problem, sheet), err=True)
@@ -187,7 +187,7 @@ def _printer(options: Options) -> Printer:
             text = ascii_text(text) if look.ascii else text
             if look.color is not None and not line.drawn:
                 text = drawn([Text(text, line.style, overflow="fold")], look).rstrip("\n")
-            click.echo(text, color=True)
+            say(text)
 
     return show
 
@@ -200,14 +200,13 @@ def _converse(practice: Practice, sheet: Path, show: Printer) -> None:
     write_file(practice.sheet, sheet)
     show(opening)
     while not practice.ended:
-        click.echo("> ", nl=False)
-        sys.stdout.flush()
+        say("> ", end="")
         typed = sys.stdin.readline() if sys.stdin is not None else ""
         if not typed.endswith("\n"):  # the end, perhaps in the middle of an answer
-            click.echo()
+            say()
             return
         if not sys.stdin.isatty():  # which would show what is typed
-            click.echo(printable(typed.rstrip("\n")))
+            say(printable(typed.rstrip("\n")))
         reply = practice.reply(typed)
         if reply.changed:
             write_file(practice.sheet, sheet)
