@@ -17,7 +17,7 @@ from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.wrong_quantity import Wrong, most_telling
 
-_EACH_FORMULA: Final = 20
+_EACH_FORMULA: Final = 7
 """Operations in the time of a wrong formula, which has most of its parts from the others."""
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
@@ -63,7 +63,7 @@ class Causes:
         return self._alone[name]
 
     def _explained(self, name: str) -> Found:
-        effort = self.judge.effort
+        effort = self.judge.search
         if effort.is_over:
             self.left.add(name)
             return (), None

@@ -326,7 +326,7 @@ class Graded:
         """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
         if verdict == "wrong" and answer.id in self.causes.left:
             unknown = "neither right nor what follows; no mistake was looked for, since"
-            return f"{unknown} {self.judge.effort.words}"
+            return f"{unknown} {self.judge.search.words}"
         if verdict == "wrong":
             short = not slips and is_short(self.judge, self.causes.wrong(answer.id))
             return TOO_SHORT if short else None

@@ -63,6 +63,7 @@ class Judge:
         self.uniform = Uniform.of(key, self.written)
         self.judged: dict[str, Judged] = dict(judged or {})
         self.effort = effort or Effort()
+        self.search = Effort(self.effort.most)  # for what went wrong, once all is judged
         self.standing = Standing(key, self.written, self.judged, kept, self.effort)
         self._sources: dict[str, set[str]] = {}
 

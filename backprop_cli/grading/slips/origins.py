@@ -33,6 +33,8 @@ Candidates = Callable[[str], Sequence[Candidate]]
 MOST_WORK: Final = 50_000
 """So many operations are worked out for one answer, and then the search ends."""
 
+_EACH: Final = 1 / 3  # of an operation, as they are counted for a sheet, is one on plain numbers
+
 _ROOM: Final = 3  # typed units within which rounding on the way may leave the number
 _MOST_BY_CHANCE: Final = 0.05
 _MOST_BY_CHANCE_OF_PARTS: Final = 0.02
@@ -110,7 +112,7 @@ def _tried_at_several(
         kept = {name: numbers[name] for name in behind if name not in touched}
         changed = Numbers(judge, changed=kept, formulas=one.formulas)
         value = Values(changed).of(one.formulas.get(wrong.name, formulas[wrong.name][0]))
-        judge.effort.spend(changed.work)
+        judge.search.spend(changed.work * _EACH)
         if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
             yield _Hit(one.first, slip, value)
 
@@ -145,11 +147,11 @@ def _tried(
                 changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
                 reached[key] = changed.value(formulas[wrong.name][0]), changed.work
             value, needed = reached[key]
-            judge.effort.spend(needed)
+            judge.search.spend(needed * _EACH)
             if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
                 yield _Hit(step, slip, value)
             work += needed
-            if work > MOST_WORK or judge.effort.is_over:
+            if work > MOST_WORK or judge.search.is_over:
                 return
 
 
