@@ -1007,3 +1007,23 @@ def test_what_one_unit_alone_lost_is_a_term(decimals: int) -> None:
     assert problem.check({"Z1": both})["Z1"].slips[0] == "bias-left-out"
     near = " ".join(f"{one:.{decimals}f}" for one in z - [0.35 + 4 * 10.0**-decimals, 0])
     assert problem.check({"Z1": near})["Z1"].slips == ()
+
+
+def test_a_later_batch_of_another_size_is_judged_by_itself() -> None:
+    """Z1 of a batch of two has no change since a batch of one, and is graded all the same."""
+    problem = backprop.load(
+        """
+x: [[1.25, 0.5], [0.75, -1.5], [-0.25, 2]]
+y: [[1], [0], [1]]
+layers: [{weights: [[0.5, -1.25]], bias: [0.25], activation: sigmoid}]
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.5, steps: 2, batches: [[1], [2, 3]]}
+grading: {precision: {decimals: 3}}
+ask: [Z1, Z1@2]
+"""
+    )
+    z = np.asarray(problem.solve(at=2)["Z1@2"]).ravel()
+    assert z.shape == (2,)
+    typed = f"{z[0]:.3f} {z[1] + 0.4:.3f}"
+    report = problem.check({"Z1": f"{0.5 * 1.25 - 1.25 * 0.5 + 0.25:.3f}", "Z1@2": typed})
+    assert report["Z1@2"].verdict == "wrong"

@@ -75,9 +75,10 @@ def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
     read = quantity(wrong.name)
     new = read.part == "new"
     before = replace(read, part="") if new else replace(read, step=max(read.step - 1, 1))
-    if wrong.old is not None or before == read or before.id not in judge.key.truth:
-        return wrong
-    return replace(wrong, old=judge.key.truth[before.id])
+    old = judge.key.truth.get(before.id)
+    if wrong.old is not None or before == read or old is None or old.shape != wrong.truth.shape:
+        return wrong  # another batch may have fewer samples
+    return replace(wrong, old=old)
 
 
 def misread_again(judge: Judge, wrong: Wrong) -> bool:
