@@ -71,6 +71,18 @@ CASES: list[tuple[dict[str, Any], list[str], str, str | None]] = [
         "dL/dz",
         None,
     ),
+    (  # smoothed labels are worked out, and add up to 1 as the given ones do
+        {"z": Z[0], "y": ONE_HOT[0]},
+        ["q = 0.9 * y + 0.1 / 3", "p = softmax(z)", "L = cross_entropy(p, q)"],
+        "dL/dz",
+        "p - q",
+    ),
+    (
+        {"z": Z[0], "y": [1, 1, 0]},
+        ["q = 0.9 * y + 0.1 / 3", "p = softmax(z)", "L = cross_entropy(p, q)"],
+        "dL/dz",
+        "sum(q) * p - q",
+    ),
 ]
 
 

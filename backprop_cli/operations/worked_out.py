@@ -140,17 +140,16 @@ def _norm_steps(node: Op, rules: Rules) -> tuple[Stage, ...]:
     spread = _upright(step("mu"), node, held)
     squares = op("pow", op("sub", x, spread), num(2))
     below = _deviation(node, _upright(step("var"), node, held))
-    first = (
-        Stage("mu", f"mean{each}", middle),
-        Stage("var", f"variance{each}, with 1/n", _reduced("mean", squares, node, rules)),
-    )
-    words, normalised = "with mean 0 and variance 1", op("div", op("sub", x, spread), below)
-    if (scale, shift) == _AS_IT_IS:
-        return (*first, Stage("", f"{words} (scale 1, shift 0)", normalised))
     across = node.name == "layer_norm"
     scaled = build.mul(_upright(scale, node, rules, across), step("xhat"))
     moved = build.add(scaled, _upright(shift, node, rules, across))
-    return (*first, Stage("xhat", words, normalised), Stage("", "scaled and shifted", moved))
+    as_it_is = (scale, shift) == _AS_IT_IS
+    return (
+        Stage("mu", f"mean{each}", middle),
+        Stage("var", f"variance{each}, with 1/n", _reduced("mean", squares, node, rules)),
+        Stage("xhat", "with mean 0 and variance 1", op("div", op("sub", x, spread), below)),
+        Stage("", "scale 1, shift 0" if as_it_is else "scaled and shifted", moved),
+    )
 
 
 def _each(node: Op, rules: Rules) -> str:

@@ -12,7 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import all_known
 from backprop_cli.calculus.differentiate import added_up
-from backprop_cli.operations.record import Rules
+from backprop_cli.operations.record import Array, Rules
 from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
@@ -136,9 +136,29 @@ def _sums_to_one(model: Model, target: Expr, output: Op) -> bool:
     whole = target.args[0] if isinstance(target, Op) and target.name == "at" else target
     if isinstance(whole, Sym) and whole.name in summing_to_one(model.problem):
         return True
-    if not model.given.keys() >= set(symbols(target)):
+    numbers = _numbers_behind(model, target)
+    if numbers is None:
         return False
     axis = output.option("axis")
-    values = evaluate(target, {name: model.given[name].value for name in symbols(target)})
+    values = evaluate(target, numbers)
     sums = values.sum(axis=axis if isinstance(axis, int) else None)
     return bool(np.all(np.abs(sums - 1) < 1e-9))
+
+
+def _numbers_behind(model: Model, expr: Expr) -> dict[str, Array] | None:
+    """The numbers of what a formula is made of, worked out where it is not given; None in letters.
+
+    Smoothed labels, and what another softmax puts out, add up to 1 as given ones do.
+    """
+    needed = set(symbols(expr))
+    for name, definition in reversed(model.definitions.items()):
+        if name in needed:
+            needed |= set(symbols(definition))
+    if not model.given.keys() | model.definitions.keys() >= needed:
+        return None
+    found = {name: model.given[name].value for name in needed & model.given.keys()}
+    with np.errstate(all="ignore"):
+        for name, definition in model.definitions.items():
+            if name in needed:
+                found[name] = evaluate(definition, found)
+    return found
