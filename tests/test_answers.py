@@ -268,8 +268,6 @@ def test_a_derivative_that_nothing_needs_is_not_said_to_be_none(name: str) -> No
 @pytest.mark.parametrize(
     ("typed", "id"),
     [
-        ("loss", "L"),
-        ("cost", "L"),
         ("y_hat", "Yhat"),
         ("A1", "H1"),
         ("Z_1", "Z1"),

@@ -5,6 +5,7 @@ Gradients are central differences of the loss that is written here.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -183,7 +184,78 @@ def ridge(v: Any) -> Any:
     return ((v.X @ v.W - v.Y) ** 2).sum() + 0.5 * (v.W**2).sum()
 
 
+def half_square(found: Any, wanted: Any) -> Any:
+    return ((found - wanted) ** 2).sum() / 2
+
+
+def additive(v: Any) -> Any:
+    a = softmax(np.array([v.v @ np.tanh(v.U @ h + v.W @ v.s) for h in v.H]))
+    return half_square(a @ v.H, v.y)
+
+
+def gated_unit(v: Any) -> Any:
+    a = v.W @ v.x
+    return half_square(v.O @ (a * sigmoid(a) * (v.V @ v.x)), v.y)
+
+
+def root_mean_square(v: Any) -> Any:
+    return half_square(v.g * v.x / np.sqrt((v.x @ v.x) / 4 + 0.01), v.t)
+
+
+def random_field(v: Any) -> Any:
+    """All eight paths, one after the other, where the program goes forward along the chain."""
+    paths = list(itertools.product((0, 1), repeat=3))
+    scores = [
+        sum(v.E[t, k] for t, k in enumerate(path)) + v.T[path[0], path[1]] + v.T[path[1], path[2]]
+        for path in paths
+    ]
+    return np.log(np.exp(scores).sum()) - scores[paths.index((0, 1, 1))]
+
+
+def bidirectional(v: Any) -> Any:
+    f, g = v.f_0, v.g_4
+    forward: list[Any] = []
+    back: list[Any] = []
+    for x in v.x:
+        f = np.tanh(v.U @ x + v.W @ f)
+        forward.append(f)
+    for x in v.x[::-1]:
+        g = np.tanh(v.A @ x + v.B @ g)
+        back.insert(0, g)
+    outputs = [v.V @ np.concatenate(both) for both in zip(forward, back, strict=True)]
+    return half_square(np.array(outputs), v.y)
+
+
+def experts(v: Any) -> Any:
+    found = softmax(v.G @ v.x) @ np.array([(v.A @ v.x)[0], (v.B @ v.x)[0]])
+    return half_square(found, v.y)
+
+
+def label_smoothing(v: Any) -> Any:
+    return -(((1 - v.epsilon) * v.y + v.epsilon / 3) * np.log(softmax(v.z))).sum()
+
+
+def distillation(v: Any) -> Any:
+    q, s = softmax(v.v / v.T), softmax(v.z / v.T)
+    apart = (q * (np.log(q) - np.log(s))).sum()
+    return -v.alpha * np.log(softmax(v.z)[0]) + (1 - v.alpha) * v.T**2 * apart
+
+
+def highway(v: Any) -> Any:
+    g = sigmoid(v.G @ v.x + v.b)
+    return half_square(g * np.tanh(v.W @ v.x) + (1 - g) * v.x, v.y)
+
+
 LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "attention/additive": (additive, "W U v"),
+    "models/gated-unit": (gated_unit, "W V O"),
+    "norms/root-mean-square": (root_mean_square, "x g"),
+    "time/random-field": (random_field, "E T"),
+    "time/bidirectional": (bidirectional, "U W A B V"),
+    "models/experts": (experts, "G A B"),
+    "regression/label-smoothing": (label_smoothing, "z"),
+    "models/distillation": (distillation, "z"),
+    "models/highway": (highway, "W G b"),
     "time/every-step": (every_step, "U W b V c"),
     "time/last-step": (last_step, "U1 W1 b1 W2 b2"),
     "time/lstm": (lstm, "U1_i W1_i U1_f W1_f b1_f U1_o W1_o U1_g W1_g"),
@@ -229,6 +301,15 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "models/reinforce": (lambda v: -1.5 * np.log(softmax(v.W @ v.s)[1]), "W"),
 }
 MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is called
+    "attention/additive": ("slope-lost", "dL/dW", "activation-derivative-omitted"),
+    "models/gated-unit": ("gate-lost", "dL/da", "factor-left-out"),
+    "norms/root-mean-square": ("root-held-fixed", "dL/dx", "path-lost"),
+    "time/random-field": ("right-path-lost", "dL/dE", "path-lost"),
+    "time/bidirectional": ("neighbour-lost", "dL/dg_2", "path-lost"),
+    "models/experts": ("gate-lost", "dL/de", "factor-left-out"),
+    "regression/label-smoothing": ("labels-as-they-were", "dL/dz", "wrong-layer-input"),
+    "models/distillation": ("temperature-lost", "dL/dz", "factor-left-out"),
+    "models/highway": ("carried-lost", "dL/dg", "path-lost"),
     "norms/batch-norm": ("mean-path-lost", "dL/dX", "path-lost"),
     "norms/batch-norm-compact": ("mean-lost", "dL/dX", "path-lost"),
     "norms/network": ("output-for-input", "dL/dgamma2", "wrong-layer-input"),

@@ -288,14 +288,14 @@ def test_too_many_boxes_are_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_ways_of_rounding_are_worked_out_once_for_all_numbers_in_a_box() -> None:
-    """They depend on the rest of the sheet alone, and there are hundreds where much is behind."""
+    """They depend on the rest of the sheet alone, and there are many where much is behind."""
     typist = Typist(loaded(Source("recurrent.yaml", text_of("recurrent").encode())))
     one = next(each for each in typist.boxes if each.place.name == "dL/dU")
     kept: Kept = {}
     typist.is_right(one, 20, kept)
     first = len(kept)
     typist.is_right(one, 21, kept)
-    assert first > 100
+    assert first > 10
     assert len(kept) - first < first / 10
 
 

@@ -46,6 +46,11 @@ Kind = Literal["decimals", "significant"]
         (0.135, 2, "decimals", "half-even", 0.14),
         (0.129, 2, "decimals", "truncate", 0.12),
         (-0.129, 2, "decimals", "truncate", -0.12),
+        (0.2 - 0.35, 2, "decimals", "truncate", -0.15),  # -0.14999999999999997 of floats
+        (100.3 - 100.2, 1, "decimals", "truncate", 0.1),
+        (0.149999, 2, "decimals", "truncate", 0.14),
+        (2.675 - 1e-15, 2, "decimals", "half-up", 2.68),
+        (0.1 + 0.2, 16, "decimals", "truncate", 0.3),
         (2.675, 2, "decimals", "half-up", 2.68),  # in binary it is a little less
         (1.005, 2, "decimals", "half-up", 1.01),
         (0.5, 0, "decimals", "half-up", 1.0),

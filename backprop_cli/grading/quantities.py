@@ -124,6 +124,7 @@ _NEW: Final = frozenset("new updated after new_params params_new".split())
 _PARTS = re.compile(r"""\[\s*["']([^"'\]]+)["']\s*\]|[./]|->""")
 _UNDERLINE = re.compile(r"(?<=[A-Za-z])_(?=\d)")
 _ACTIVATED = re.compile(r"(?<![A-Za-z])(d?)[Aa](?=\d|$|_new)|(?<=grad_)[Aa](?=\d|$)")
+_OF_GRADIENT = re.compile(r"^(?:grad_?|d_?)")
 _DELTA = re.compile(r"(?:delta|δ)_?(\d*)")
 _CHANGED = re.compile(r"(?:new|updated)[ _]?(\w+)|(\w+?)[ _]?(?:new|updated)", re.IGNORECASE)
 _LAYER = re.compile(r"(.+)\.(weight|bias)(\.grad)?")
@@ -191,7 +192,7 @@ def _spelled(leaf: str, known: Quantities) -> Iterator[str]:
     yield leaf
     plain = _UNDERLINE.sub("", leaf)
     yield plain
-    if plain.removeprefix("d").removeprefix("grad").lstrip("_") not in known.shapes:
+    if _OF_GRADIENT.sub("", plain) not in known.shapes:
         yield _ACTIVATED.sub(r"\1H", plain)
     if found := _DELTA.fullmatch(plain):
         yield f"dZ{found[1]}"

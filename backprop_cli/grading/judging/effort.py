@@ -20,12 +20,12 @@ class Effort:
     place, whatever was graded before it and in whatever process.
     """
 
-    def __init__(self, most: float = inf) -> None:
-        self.most, self.spent = most, 0.0
+    def __init__(self, most: float = inf, each: float = _EACH) -> None:
+        self.most, self.each, self.spent = most, each, 0.0
 
     def pay(self, expr: Expr) -> None:
-        """Counts a formula that is worked out once."""
-        self.spend(_EACH * len(in_order(expr).parts))
+        """Counts a formula that is worked out once, `each` operations for a part of it."""
+        self.spend(self.each * len(in_order(expr).parts))
 
     def spend(self, operations: float) -> None:
         """Counts so many operations."""

@@ -123,6 +123,10 @@ def _judged(sheet: _Sheet, name: str, typed: Written, effort: Effort) -> Judged:
         return judge.judge(name)
 
 
+_EACH: Final = 3
+"""Operations in the time of a part of a formula: every mistake in it was worked out before."""
+
+
 class _Tried:
     """The slips of one problem at one precision."""
 
@@ -137,7 +141,7 @@ class _Tried:
         self.others: list[Values] | None = None
         self._wrong: dict[str, Wrong] = {}
         self._sheets: dict[Unit, _Sheet] = {}
-        self._effort = Effort(grader.most_work)
+        self._effort = Effort(grader.most_work, _EACH)
         self._left: dict[str, None] = {}  # quantities of which not every mistake was looked at
 
     # Slips that go unnoticed ----------------------------------------------------------------------

@@ -83,7 +83,7 @@ class ProgramDetector:
             found = [*nearer, *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
-        parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE] + losses
+        parts = [*losses, *(one for one in wrong.candidates if one[0] in GENERAL - OF_CODE)]
         if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
             found = [*self._giving(wrong, parts), *found]
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
