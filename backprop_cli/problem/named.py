@@ -148,11 +148,13 @@ def _same_far_out(
     found = [evaluate(expr, _values(names, sizes, *point, reach=_REACH)) for point in _FAR]
     if all(np.isfinite(value).all() for value in (*found, *wanted)):
         return all(map(_same, found, wanted, repeat(count)))
-    return not any(isinstance(node, Op) and _in_pieces(node) for node in walk(expr))
+    return not any(isinstance(node, Op) and in_pieces(node) for node in walk(expr))
 
 
-def _in_pieces(node: Op) -> bool:
-    return node.name in _PIECES or operation(node).kink is not None
+def in_pieces(node: Op) -> bool:
+    """Whether an operation is one thing on one side of a corner, and another on the other."""
+    entry = operation(node)
+    return node.name in _PIECES or entry.kink is not None or bool(entry.corners(node))
 
 
 def _delta(expr: Expr) -> float | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.expr import Expr, Op, walk
 from backprop_cli.errors import UserError
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.judging.answer_key import Judged, Key, Legible
@@ -23,6 +23,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Written
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.named import in_pieces
 from backprop_cli.readings.units import Unit
 from backprop_cli.solving.solution import Request, solve
 
@@ -44,7 +45,8 @@ OF_SLIPS: Final[tuple[Kind, ...]] = ("accepted", "invisible", "confused", "equiv
 """What is found by trying slips, which takes long."""
 
 MOST_DECIMALS = 10
-_TRIES = 12  # other numbers tried before two formulas count as the same
+_TRIES = 12  # times that other numbers are drawn, with which the problem may have no values
+_ENOUGH = 6  # are enough where nothing has a corner, and every number shows what another does
 _FAR = 20  # units that rounding on the way never makes up for
 
 Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
@@ -307,7 +309,14 @@ def other_numbers(grader: Grader) -> list[Numbers]:
     """The values of a problem with other numbers, on which two formulas agree if they always do."""
     cases = (grader.case(step) for step in grader.steps.values())
     targets = {target for case in cases for _, target in case.compared}
-    return list(_with_other_numbers(grader.model, targets))
+    enough = _TRIES if _has_corners(grader.model) else _ENOUGH
+    return list(islice(_with_other_numbers(grader.model, targets), enough))
+
+
+def _has_corners(model: Model) -> bool:
+    """Whether two formulas may agree by chance on one side of a corner, and not on the other."""
+    nodes = (node for expr in model.definitions.values() for node in walk(expr))
+    return any(isinstance(node, Op) and in_pieces(node) for node in nodes)
 
 
 def _with_other_numbers(model: Model, kept: Collection[str]) -> Iterator[Numbers]:
