@@ -125,7 +125,7 @@ def _judged(sheet: _Sheet, name: str, typed: Written, effort: Effort) -> Judged:
         return judge.judge(name)
 
 
-_EACH: Final = 3
+_EACH: Final = 2.7
 """Operations in the time of a part of a formula: every mistake in it was worked out before."""
 
 
