@@ -323,3 +323,11 @@ def test_the_letter_of_a_unit_matrix_is_no_quantity_s() -> None:
     plain = printed({"T": X, "F": X}, "s = F[1,1] * T[1,2] + T[2,2]", "L = s + sum(T * F)")
     assert "· E₁₂" in plain
     assert "E has a 1 at the index below it and 0 elsewhere" in plain
+
+
+def test_a_unit_matrix_has_a_letter_where_all_that_are_liked_are_taken() -> None:
+    values = {"T": X, "E": X, **dict.fromkeys(("e", "u", "d", "unit", "D", "J", "Unit"), 2)}
+    rest = "e * u * d * unit * D * J * Unit"
+    page = printed(values, f"s = E[1,1] * T[1,2] + T[2,2] + {rest}", "L = s + sum(T * E)")
+    assert "· Unit2₁₂" in page
+    assert "Unit2 has a 1 at the index below it and 0 elsewhere" in page

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain, count
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -44,6 +45,12 @@ class Symbol(Struct, frozen=True):
 _UNITS = (("e", "u", "d", "unit"), ("E", "D", "J", "Unit"))
 
 
+def _free(liked: Sequence[str], taken: Collection[str]) -> str:
+    """The first of these names that nothing has, the last one with a number if all are taken."""
+    more = (f"{liked[-1]}{number}" for number in count(2))
+    return next(each for each in chain(liked, more) if each not in taken)
+
+
 class Names(Struct, frozen=True):
     """What ids are called in one output. `bases` are the ids that states may belong to.
 
@@ -75,7 +82,7 @@ class Names(Struct, frozen=True):
     def units(self) -> tuple[str, str]:
         """The letters of a unit vector and of a unit matrix: none that is a quantity's."""
         taken = {id.partition("_")[0] for id in (*self.roles, *self.bases)}
-        vector, matrix = (next(each for each in liked if each not in taken) for liked in _UNITS)
+        vector, matrix = (_free(liked, taken) for liked in _UNITS)
         return vector, matrix
 
     def symbol(self, id: str) -> Symbol:
