@@ -326,6 +326,10 @@ def without_layer(name: str) -> str:
     return name if found is None else f"{before}{bar}{found.letter}"
 
 
+LAYER_LETTERS = ("W", "b", "Z", "H")
+"""What ids of layers begin with, whatever a file calls them in print."""
+
+
 def printed_names(letters: Letters, layers: int) -> dict[str, str]:
     """What the quantities of a network are called besides their ids: H2 is Yhat, `notation`'s own.
 
@@ -339,7 +343,7 @@ def printed_names(letters: Letters, layers: int) -> dict[str, str]:
             found[letter] = id
     for key in ("weights", "bias", "pre", "post"):
         letter, id = getattr(letters, key), getattr(own, key)
-        if letter in ("W", "b", "Z", "H"):
+        if letter in LAYER_LETTERS:
             continue
         for layer in range(1, layers + 1):
             whole = layer_id(id, layer)

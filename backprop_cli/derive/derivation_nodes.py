@@ -61,9 +61,13 @@ def parts(name: str) -> tuple[str, tuple[str, ...]]:
     return whole_id(name), quantity(name).index
 
 
-def done(expr: Expr) -> list[str]:
-    """What is done in a formula: one of which entries are taken alone is written as it was."""
-    return [node.name for node in walk(expr) if isinstance(node, Op) and node.name != "at"]
+def same_but_entries(one: Expr, other: Expr) -> bool:
+    """Whether two formulas do the same, where one takes entries of what the other names."""
+    done, there = (
+        [node.name for node in walk(expr) if isinstance(node, Op) and node.name != "at"]
+        for expr in (one, other)
+    )
+    return done == there
 
 
 def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:

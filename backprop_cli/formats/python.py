@@ -15,7 +15,7 @@ from backprop_cli.formats.program_text import ProgramText, by_section, literal, 
 from backprop_cli.formats.registry import Said
 from backprop_cli.readings.numpy_source import NumpySource
 from backprop_cli.readings.source import HELPERS, Source
-from backprop_cli.readings.values import by_hand
+from backprop_cli.readings.values import float_format
 from backprop_cli.trace import Array, Step, Trace
 
 
@@ -114,7 +114,7 @@ def program_rounding(said: object) -> RoundingCode | None:
     places = count if kind == "decimals" else f"{count - 1} - exact.adjusted()"
     lines = (
         "def rounded(x):\n"
-        f"    exact = Decimal('{by_hand(count)}'.format(float(x)))\n"
+        f"    exact = Decimal('{float_format(count)}'.format(float(x)))\n"
         "    if exact == 0 or not exact.is_finite():\n"
         "        return float(x)\n"
         f"    return float(exact.quantize(Decimal(1).scaleb(-({places})), {mode}))"

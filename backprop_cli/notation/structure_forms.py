@@ -33,7 +33,7 @@ from backprop_cli.notation.parts import (
 )
 from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
 from backprop_cli.notation.symbols import size
-from backprop_cli.operations.convolutions import AXES, sliding
+from backprop_cli.operations.convolutions import AXES, Sliding, sliding
 from backprop_cli.operations.window_values import around
 
 
@@ -240,17 +240,16 @@ def conv(writer: Writer, node: Op) -> Part:
 def conv_kernel(writer: Writer, node: Op) -> Part:
     """X ∗ ∂L/∂Z."""
     x, g = node.args
-    return _slid(writer, _padded(x, node, writer), _spaced(g, node, sliding(node).axes))
+    return _slid(writer, _padded(x, node, writer), _spaced(g, sliding(node)))
 
 
 def conv_transpose(writer: Writer, node: Op) -> Part:
     """pad(∂L/∂Z) ∗ rot(K)."""
     g, k = node.args
-    axes = sliding(node, writer.shape(g) or (1,) * AXES).axes
-    shape, padding = writer.shape(k) or (), int(str(node.option("padding", 0)))
-    wide = _spaced(g, node, axes)
+    how = sliding(node, writer.shape(g) or (1,) * AXES)
+    axes, shape, wide = how.axes, writer.shape(k) or (), _spaced(g, how)
     places = tuple(size for size in shape[len(shape) - axes :] if isinstance(size, int))
-    widths = around(places, padding)
+    widths = around(places, how.padding)
     if len(places) < axes or any(widths):
         same = len(set(widths)) == 1
         wide = op("zero_padded", wide, width=widths[0] if same else widths or 1, axes=_kept(axes))
@@ -273,9 +272,10 @@ def _padded(x: Expr, node: Op, writer: Writer) -> Expr:
     return op("zero_padded", x, width=how.padding, axes=_kept(how.axes)) if how.padding else x
 
 
-def _spaced(g: Expr, node: Op, axes: int) -> Expr:
-    stride = int(str(node.option("stride", 1)))
-    return op("zeros_between", g, step=stride, axes=_kept(axes)) if stride != 1 else g
+def _spaced(g: Expr, how: Sliding) -> Expr:
+    if how.stride == 1:
+        return g
+    return op("zeros_between", g, step=how.stride, axes=_kept(how.axes))
 
 
 def _slid(writer: Writer, x: Expr, k: Expr) -> Part:

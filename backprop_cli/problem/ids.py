@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import (
+    LAYER_LETTERS,
     derivative_id,
     entry_id,
     layer_name,
@@ -256,7 +257,7 @@ def _renamed(name: str, aliases: Mapping[str, str]) -> str:
     """
     read = quantity(name)
     first = aliases.get(read.name)
-    if first is None and getattr(layer_name(read.name), "letter", "") not in ("W", "b", "Z", "H"):
+    if first is None and getattr(layer_name(read.name), "letter", "") not in LAYER_LETTERS:
         folded = {alias.casefold(): first for alias, first in aliases.items()}
         first = folded.get(read.name.casefold())
     return name if first is None or read.by else replace(read, name=first).id

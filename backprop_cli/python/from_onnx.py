@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, NotLayersError, leaf, unchannelled
+from backprop_cli.python.given_numbers import Chain, NotLayersError, as_input, leaf
 from backprop_cli.python.graph_equations import Equations
 from backprop_cli.python.onnx_nodes import LAYERS, attributes
 from backprop_cli.python.problems import Problem, load
@@ -63,12 +63,9 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     rows = np.asarray(inputs)
     picture, problem = chain.picture(rows), None
     with suppress(NotLayersError):
-        given = (
-            {"x": inputs} if picture is None else {"input": "picture", "x": unchannelled(picture)}
-        )
         problem = {
             **_in_layers(chain, graph, constants, pictures=picture is not None),
-            **given,
+            **as_input(inputs, picture),
             **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
             **({} if loss is None else {"loss": loss}),
         }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, leaf, unchannelled
+from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, as_input, leaf
 from backprop_cli.python.problems import Problem, load
 from backprop_cli.python.torch_calls import Call, calls
 from backprop_cli.python.torch_equations import followed
@@ -40,10 +40,10 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
     picture, problem = Chain("from_torch").picture(inputs), None
     with suppress(NotLayersError):
-        given = (
-            {"x": inputs} if picture is None else {"input": "picture", "x": unchannelled(picture)}
-        )
-        problem = {**_in_layers(model, x, inputs, targets, loss), **given}
+        problem = {
+            **_in_layers(model, x, inputs, targets, loss),
+            **as_input(inputs, picture),
+        }
     problem = problem or _in_equations(model, inputs, targets, loss)
     return load({"title": f"From PyTorch: {type(model).__name__}", **problem})
 

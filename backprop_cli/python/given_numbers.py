@@ -164,6 +164,8 @@ class Chain(Struct, frozen=True):
         return self.layers
 
 
-def unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A picture of one channel as a matrix."""
-    return picture[0] if len(picture) == 1 else picture
+def as_input(inputs: Any, picture: np.ndarray[Any, Any] | None) -> dict[str, Any]:
+    """What a problem in layers says of its inputs: a picture of one channel is a matrix."""
+    if picture is None:
+        return {"x": inputs}
+    return {"input": "picture", "x": picture[0] if len(picture) == 1 else picture}

@@ -128,8 +128,7 @@ class Equations(Struct, frozen=True):
         """A norm over all places of a channel, since a batch is one picture here."""
         if len(shape) != 3:
             raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
-        rows = f"reshape({x}, [{shape[0]}, {prod(shape[1:])}])"
-        normed = f"layer_norm({rows}, 1, 0, epsilon={layer['epsilon']!r})"
+        normed = f"layer_norm({self._channels_as_rows(x)}, 1, 0, epsilon={layer['epsilon']!r})"
         line = self._scaled(f"reshape({normed}, {list(shape)})", layer, shape)
         return self.line("n", line, shape)
 
@@ -141,13 +140,21 @@ class Equations(Struct, frozen=True):
                 formula = put.format(each, formula)
         return formula
 
+    def with_samples(self, x: str) -> Shape:
+        """The shape of a result with its axis of samples, of which a picture is one."""
+        shape = self.shapes[x]
+        return shape if len(shape) == 2 else (1, *shape)
+
+    def _channels_as_rows(self, x: str) -> str:
+        channels, *places = self.shapes[x]
+        return f"reshape({x}, [{channels}, {prod(places)}])"
+
     def reshaped(self, called: str, x: str, sizes: Sequence[int]) -> str:
         """The same numbers in another shape: of rows none, of one sample any; -1 is what is left.
 
         The first of the sizes is that of the samples, of which a picture is one.
         """
-        shape = self.shapes[x]
-        whole = shape if len(shape) == 2 else (1, *shape)
+        shape, whole = self.shapes[x], self.with_samples(x)
         if -1 in sizes and prod(whole) % (known := prod(n for n in sizes if n != -1) or 1) == 0:
             sizes = [prod(whole) // known if n == -1 else n for n in sizes]
         if prod(sizes) != prod(whole) or sizes[0] != whole[0]:
@@ -160,11 +167,10 @@ class Equations(Struct, frozen=True):
 
     def averaged(self, called: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
         """The mean of each channel of a picture, or of each row where it stays a row."""
-        shape = self.shapes[x]
-        whole = shape if len(shape) == 2 else (1, *shape)
+        shape, whole = self.shapes[x], self.with_samples(x)
         found = {axis % len(whole) for axis in axes}
         if len(shape) == 3 and found == {2, 3}:
-            rows = f"reshape({x}, [{shape[0]}, {prod(shape[1:])}])"
+            rows = self._channels_as_rows(x)
             left: Shape = (shape[0], 1, 1) if keep else (shape[0],)
         elif len(shape) == 2 and found == {1} and keep:
             rows, left = x, (shape[0], 1)

@@ -13,15 +13,18 @@ from backprop_cli.python.given_numbers import Chain, Layer
 Numbers = Sequence[np.ndarray[Any, Any]]
 
 
+_WHOLE_NUMBERS: Final = 7
+"""What ONNX calls the type of a list of these."""
+
+
 def attributes(node: Any) -> dict[str, Any]:
     """What a node says beside its inputs."""
     return {each.name: _attribute(each) for each in node.attribute}
 
 
 def _attribute(said: Any) -> Any:
-    lists: dict[int, Callable[[], Any]] = {7: lambda: list(said.ints)}
-    if said.type in lists:
-        return lists[said.type]()
+    if said.type == _WHOLE_NUMBERS:
+        return list(said.ints)
     value = {1: said.f, 2: said.i, 3: said.s}.get(said.type)
     return value.decode() if isinstance(value, bytes) else value
 

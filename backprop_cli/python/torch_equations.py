@@ -110,8 +110,7 @@ def _size(found: Equations, node: Any, names: Mapping[Any, Any]) -> Any:
     if isinstance(known, str):
         if function_of(node) == "getitem" or which not in (["shape"], [], [0], [1], [-1]):
             raise refused(f"{node.name} takes a part of a result, which is not known here")
-        shape = found.shapes[known]
-        known = shape if len(shape) == 2 else (1, *shape)
+        known = found.with_samples(known)
     return known if not which or which == ["shape"] else known[which[0]]
 
 

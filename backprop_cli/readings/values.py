@@ -54,8 +54,8 @@ def rounded(
     return np.asarray(flat, dtype=float).reshape(values.shape)
 
 
-def by_hand(digits: int) -> str:
-    """How a float is written that is to have so many digits: 0.5 - 0.35 is 0.15 to who cuts it off.
+def float_format(digits: int) -> str:
+    """The format of a float before it gets so many digits: 0.5 - 0.35 is 0.15 to who cuts it off.
 
     Twelve digits have no noise of floats, unless as many are wanted.
     """
@@ -68,7 +68,7 @@ _FEW = 6
 def _one(value: float, digits: int, kind: str, mode: str) -> float:
     if value == 0 or not np.isfinite(value):
         return value
-    exact = Decimal(by_hand(digits).format(value))
+    exact = Decimal(float_format(digits).format(value))
     places = digits if kind == "decimals" else digits - 1 - exact.adjusted()
     return float(exact.quantize(Decimal(1).scaleb(-places), rounding=mode, context=_WIDE))
 

@@ -15,9 +15,9 @@ from backprop_cli.derive.derivation_nodes import (
     MAX_OVER,
     SUM_OVER,
     NoMoreLettersError,
-    done,
     moving,
     parts,
+    same_but_entries,
 )
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.tensors.drawn import drawing
@@ -126,7 +126,7 @@ def _opening(work: Chainwork, rest: Sequence[Section]) -> Iterator[Section]:
         parts.append(Stated(Sym(equation.name), (equation.expr,), shape))
         place = work.place(equation.name)
         entry = _entry_of(work, place, equation.expr)
-        if entry is not None and (place.letters or done(entry) != done(equation.expr)):
+        if entry is not None and (place.letters or not same_but_entries(entry, equation.expr)):
             parts.append(Stated(place.symbol, (entry,)))
     parts += _constants(work, names)
     ranges = _ranges(work, _letters_in(rest) | _letters_in([Section("", tuple(parts))]))

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.operations.convolutions import AXES, sliding
+from backprop_cli.operations.convolutions import AXES, SLIDING, sliding
 from backprop_cli.operations.table import Sizes, operation
 
 Axis: TypeAlias = "tuple[str, int] | None"
@@ -189,7 +189,7 @@ _RULES: Mapping[str, Callable[[SameAxes, Op], Axes]] = MappingProxyType(
         "channel_sums": lambda same, node: same.of(node.args[0])[:1],
         "reshape": _reshaped,
         "flatten": _reshaped,
-        **dict.fromkeys(("conv", "conv_transpose", "conv_kernel"), _slid),
+        **dict.fromkeys(SLIDING, _slid),
         **dict.fromkeys(("max_pool", "mean_pool", "to_windows"), _pooled),
     }
 )

@@ -17,7 +17,7 @@ from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
-from backprop_cli.grading.slips.misread import digit_misread, misread_again
+from backprop_cli.grading.slips.misread import misread_again, one_number_wrong
 from backprop_cli.grading.slips.origins import Candidates, Reached, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
@@ -129,7 +129,7 @@ class Detector:
         found += [id for id in typing if id not in found]
         if found:
             return most_telling(found), None
-        if (misread := digit_misread(self.judge, wrong, self.numbers)) is not None:
+        if (misread := one_number_wrong(self.judge, wrong, self.numbers)) is not None:
             return (misread,), None
         made = origin(self.judge, wrong, self.numbers, candidates, reached, general=True)
         return (() if made is None else made.slips), made

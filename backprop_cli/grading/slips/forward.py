@@ -214,9 +214,7 @@ def _turned(k: Expr, node: Op, case: Case) -> Expr:
 
 
 def _axes(node: Op, case: Case) -> int:
-    shape = case.shape(node.args[0]) or (1,)
-    usual = AXES if node.name == "conv_kernel" else min(AXES, len(shape))
-    return int(str(node.option("axes") or usual))
+    return axes_of(node, case.shape(node.args[0]) or (1,))
 
 
 def one_position_only(case: Case) -> Iterator[Expr]:
@@ -297,8 +295,8 @@ def _summed_over_places(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
     """Every window times the sum of a channel's gradient."""
     if node.name == "conv_kernel":
         x, g = node.args
-        shape, axes = case.shape(g) or (), int(str(node.option("axes", AXES)))
-        if len(shape) == axes + 1:
+        shape = case.shape(g) or ()
+        if len(shape) == _axes(node, case) + 1:
             everywhere = op("per_channel", op("channel_sums", g), shape=shape)
             yield "summed-too-early", Op(node.name, (x, everywhere), node.options)
 

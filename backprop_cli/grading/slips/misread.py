@@ -1,4 +1,4 @@
-"""A wrong quantity to whether one digit was misread, of a number behind it or of its own."""
+"""A wrong quantity to the one number that was misread or left out, behind it or its own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AGAIN: Final = 0.15
 """The same for who has done it elsewhere on the sheet."""
 
 
-def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
+def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
     """What was done to one number so that a formula gives all of it, where that is proof.
 
     A digit of it was read as another, or it was left out: one bias, or one product, of one unit.

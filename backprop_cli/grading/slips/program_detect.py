@@ -118,8 +118,7 @@ class ProgramDetector:
         """What may go wrong in the line where what the program does not keep is worked out, too."""
         if self.judge.key.first(wrong.name) is None:
             return ()
-        put_in = frozenset(unwritten(self.judge, wrong.name, self.numbers)[:_MOST_PUT_IN])
-        made = self.in_one_line(wrong.name, put_in) if put_in else ()
+        made = self._with(wrong, unwritten(self.judge, wrong.name, self.numbers))
         return [one for one in made if slip in (None, one[0])]
 
     def _lines_again(self, wrong: Wrong) -> Sequence[Candidate]:
@@ -130,7 +129,11 @@ class ProgramDetector:
             return ()
         again = [name for name in used if self.judge.key.first(name) is not None]
         again += unwritten(self.judge, wrong.name, self.numbers)
-        put_in = frozenset(again[:_MOST_PUT_IN])
+        return self._with(wrong, again)
+
+    def _with(self, wrong: Wrong, names: Sequence[str]) -> Sequence[Candidate]:
+        """The wrong lines in which the first of some names are worked out, too."""
+        put_in = frozenset(names[:_MOST_PUT_IN])
         return self.in_one_line(wrong.name, put_in) if put_in else ()
 
     def _giving(self, wrong: Wrong, among: Iterable[Candidate]) -> list[str]:

@@ -15,7 +15,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.wrong_quantity import Wrong
-from backprop_cli.operations.convolutions import AXES, sliding
+from backprop_cli.operations.convolutions import SLIDING, Sliding, sliding
 
 Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
 """Whether a mistake explains an array."""
@@ -46,11 +46,11 @@ def windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers:
 def cut_elsewhere(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """What comes back to a padded picture, and another part of it than the picture."""
     expr = judge.key.first(wrong.name)
-    padding = int(str(expr.option("padding", 0))) if isinstance(expr, Op) else 0
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose" and padding):
+    if not (isinstance(expr, Op) and expr.name == "conv_transpose" and expr.option("padding")):
         return False
     g, k = map(Values(numbers).of, expr.args)
-    value, axes = wrong.written.value, sliding(expr, g.shape).axes
+    value, how = wrong.written.value, sliding(expr, g.shape)
+    axes, padding = how.axes, how.padding
     back = partial(function_of(expr), **{**dict(expr.options), "padding": 0})
     whole = back(g, k)
     sizes = value.shape[value.ndim - axes :]
@@ -81,7 +81,6 @@ def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Arr
     return whole
 
 
-_WINDOWS: Final = frozenset({"conv", "conv_transpose", "conv_kernel"})
 _MOST_WINDOWS: Final = 1_000
 """Of more windows it takes too long to put each over the others."""
 _MOST_ENTRIES: Final = 4_000
@@ -95,7 +94,7 @@ def by_turned(turn: Callable[[Array], Iterator[Array]]) -> Test:
         expr = judge.key.first(wrong.name)
         if expr is None or wrong.written.value.size > _MOST_ENTRIES:
             return False
-        for place, node in each(expr, _WINDOWS):
+        for place, node in each(expr, SLIDING):
             given = {name: numbers[name] for name in symbols(expr)}
             for position, arg in enumerate(node.args):
                 for other in turn(Values(numbers).of(arg)):
@@ -145,12 +144,10 @@ def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: 
     if expr is None:
         return False
     for place, node in each(expr, frozenset({"conv"})):
-        options = dict(node.options)
-        if options.get("padding") or wrong.written.value.size > _MOST_ENTRIES:
+        if node.option("padding") or wrong.written.value.size > _MOST_ENTRIES:
             continue
         x, k = map(Values(numbers).of, node.args)
-        axes = int(str(options.get("axes") or min(AXES, x.ndim)))
-        found = _largest(x, k, axes, int(str(options.get("stride", 1))))
+        found = _largest(x, k, sliding(node, x.shape))
         given = {name: numbers[name] for name in symbols(expr)}
         changed = Values({**given, "?": found}).of(put(expr, place, Sym("?")))
         if is_same(wrong.written.value, changed, wrong.written.unit):
@@ -158,12 +155,13 @@ def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: 
     return False
 
 
-def _largest(x: Array, k: Array, axes: int, stride: int) -> Array:
+def _largest(x: Array, k: Array, how: Sliding) -> Array:
+    axes = how.axes
     channels = x.reshape(-1, *x.shape[-axes:])
     filters = k.reshape(-1, len(channels), *k.shape[-axes:])
     last = tuple(range(1, axes + 1))
     views = np.lib.stride_tricks.sliding_window_view(channels, k.shape[-axes:], last)
-    views = views[(slice(None), *(slice(None, None, stride),) * axes)]
+    views = views[(slice(None), *(slice(None, None, how.stride),) * axes)]
     taken = (0, *range(axes + 1, 2 * axes + 1))
     spread = (slice(None), *(None,) * axes)
     products = [np.max(views * one[spread], axis=taken) for one in filters]
