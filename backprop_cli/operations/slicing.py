@@ -101,6 +101,9 @@ def _part_of(node: Op) -> tuple[int, int, int]:
 
 def _part_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     axis, start, stop = _part_of(node)
+    there = shapes[0][axis] if axis < len(shapes[0]) else 0
+    if isinstance(there, int) and stop > there:
+        raise ShapeError(f"there are no {stop} slices along axis {axis} of {described(shapes[0])}")
     return (*shapes[0][:axis], stop - start, *shapes[0][axis + 1 :])
 
 

@@ -15,16 +15,18 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
 from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same, room_of
 from backprop_cli.grading.slips.program_windows import (
     Test,
     axes_exchanged,
     by_turned,
     cut_elsewhere,
     largest_of_windows,
+    not_turned,
     one_filter,
     one_for_all,
     upside_down,
+    windows_not_turned,
     windows_overwritten,
 )
 from backprop_cli.grading.slips.table_of_slips import said_best
@@ -34,6 +36,8 @@ from backprop_cli.readings.units import largest
 _LARGEST_FACTOR: Final = 1_000
 """A single number is so many times another, or a part of it, and that proves something."""
 
+_SURELY: Final = 10
+"""What a factor changes is so many times what floats do, at least."""
 _TELLING: Final = 1e-3
 """Entries smaller than this part of the largest say nothing of a factor."""
 
@@ -57,6 +61,8 @@ def ratio(value: Array, right: Array, unit: Array) -> float | None:
     found = float(value[place] / right[place])
     if found == 0 or not np.isfinite(found) or not is_same(value, found * right, unit):
         return None
+    if abs(abs(found) - 1) * size <= _SURELY * room_of(value, unit):
+        return None  # so near to 1 that floats alone make a factor of anything else
     if is_same(value, 0 * right, unit):
         return None  # noise about 0 is no part of anything
     if is_same(value, right, unit) or (telling.sum() == 1 and not _is_whole(found)):
@@ -201,10 +207,17 @@ def _is_reordered(value: Array, right: Array, wrong: Wrong) -> bool:
     return is_same(value[order], right[expected], wrong.written.unit) and len(value) > 1
 
 
+def _any_of(*tests: Test) -> Test:
+    def explains(judge: Judge, wrong: Wrong, rights: Sequence[Array], numbers: Numbers) -> bool:
+        return any(test(judge, wrong, rights, numbers) for test in tests)
+
+    return explains
+
+
 TESTS: Mapping[str, Test] = MappingProxyType(
     {
         "transposed": _transposed,
-        "reshape-for-transpose": _reshaped,
+        "reshape-for-transpose": _any_of(_reshaped, by_turned(not_turned), windows_not_turned),
         "changed-in-place": _in_place,
         "copied": _copied,
         "wrong-sample": _wrong_sample,

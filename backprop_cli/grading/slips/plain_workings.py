@@ -26,8 +26,12 @@ def is_same(value: Array, other: Array, unit: Array) -> bool:
     """Whether two arrays are one but for their floats."""
     if value.shape != other.shape:
         return False
-    room = 2 * largest(unit) + 10 * SLACK * largest(value)
-    return bool((np.abs(value - other) <= room).all())
+    return bool((np.abs(value - other) <= room_of(value, unit)).all())
+
+
+def room_of(value: Array, unit: Array) -> float:
+    """How far floats may take two arrays apart."""
+    return 2 * largest(unit) + 10 * SLACK * largest(value)
 
 
 class Values:

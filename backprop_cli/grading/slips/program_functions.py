@@ -42,7 +42,7 @@ _CONSTANTS: Final = {
 
 def of_function(case: Case, node: Expr) -> Iterator[Change]:
     """What a part of a line becomes where a function is too much there, or missing, or another."""
-    yield from _added(node)
+    yield from _added(case, node)
     if isinstance(node, Op):
         yield from _left_out(node)
         yield from _another(case, node)
@@ -58,11 +58,15 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _of_softmax(node)
 
 
-def _added(node: Expr) -> Iterator[Change]:
-    """A square, a root, a reciprocal, the size, the sign or an activation of what is right."""
+def _added(case: Case, node: Expr) -> Iterator[Change]:
+    """A square, a root, a reciprocal, the size, the sign or an activation of what is right.
+
+    Of a constant nobody takes the sign: that would be 1.
+    """
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
-    for name in ("abs", "sign", "switch", *CONFUSED):
+    is_constant = isinstance(node, Sym) and case.shape(node) == () and node.name not in case.steps
+    for name in () if is_constant else ("abs", "sign", "switch", *CONFUSED):
         yield "function-added", op(name, node)
 
 
@@ -90,6 +94,8 @@ def _another(case: Case, node: Op) -> Iterator[Change]:
         yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
     for name in sorted(others):
         yield slip, op(name, inner)
+    if node.name == "sigmoid" and is_forward(case):  # of a GELU, where it is about that
+        yield slip, op("sigmoid", op("mul", num("1.702"), inner))
     if node.name != "leaky_relu":
         yield from ((slip, op("leaky_relu", inner, slope=slope)) for slope in _CONSTANTS["slope"])
 
@@ -183,6 +189,8 @@ def _argument_moved(case: Case, node: Op) -> Iterator[Change]:
                     yield "brackets-misplaced", moved
         if isinstance(one, Op) and _is_function(one):
             yield "brackets-misplaced", Op(one.name, (op("mul", *one.args, other),), one.options)
+        if isinstance(one, Op) and one.name == "pow":  # (kg)² for kg²
+            yield "brackets-misplaced", put(one, (0,), op("mul", one.args[0], other))
     if _is_function(node) and isinstance(node.args[0], Sym):
         terms = list(addends(case.model.definitions.get(node.args[0].name, num(0))))
         for k, term in enumerate(terms if len(terms) > 1 else ()):

@@ -99,13 +99,16 @@ def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
 
 
 class _Part(Struct, frozen=True):
-    """A part of a line: where it stands, what it is, and what it would have to be."""
+    """A part of a line: where it stands, what it is, what it would have to be.
+
+    `of` is what it is given to: an operation by its name, or nothing.
+    """
 
     place: Place
     node: Expr
     own: Array
     needed: Array
-    is_term: bool
+    of: str
 
 
 class _Line(Struct, frozen=True):
@@ -117,17 +120,17 @@ class _Line(Struct, frozen=True):
 
     def parts(self) -> Iterator[_Part]:
         """Every part that can be taken back from what the line gave."""
-        stack: list[tuple[Place, Expr, Array, bool]] = [
-            ((), self.expr, self.wrong.written.value, False)
+        stack: list[tuple[Place, Expr, Array, str]] = [
+            ((), self.expr, self.wrong.written.value, "")
         ]
         while stack:
-            place, node, needed, is_term = stack.pop()
+            place, node, needed, of = stack.pop()
             own = self.values.of(node)
-            yield _Part(place, node, own, needed, is_term)
+            yield _Part(place, node, own, needed, of)
             if isinstance(node, Op):
                 with np.errstate(all="ignore"):
                     stack += [
-                        ((*place, k), node.args[k], found, node.name in ("add", "sub"))
+                        ((*place, k), node.args[k], found, node.name)
                         for k, found in taken_back(
                             node, needed, list(map(self.values.of, node.args))
                         )
@@ -291,6 +294,13 @@ def _is_constant(values: Array) -> bool:
     return bool(np.ptp(values) <= _NEAR * np.max(np.abs(values)))
 
 
+_SCALED: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("add", "sub"), "term-scaled")
+    | dict.fromkeys(("sigmoid", "tanh", "exp"), "factor-added")
+)
+"""What it is called if what some operation is given is so many times what it should be."""
+
+
 def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterator[str]:
     """Another number in the place of one, or of anything; so many times one term."""
     if not part.place:
@@ -301,9 +311,10 @@ def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterat
         elif is_round(float(needed.mean())):
             yield "wrong-operand"
         return
-    times = ratio(needed, own, _NEAR * np.abs(needed)) if part.is_term else None
-    if times is not None and line.gives(part, part.own * times):
-        yield "term-scaled"
+    scaled = _SCALED.get(part.of)
+    times = ratio(needed, own, _NEAR * np.abs(needed)) if scaled else None
+    if scaled and times is not None and line.gives(part, part.own * times):
+        yield scaled
 
 
 _LARGEST_PART: Final = 100

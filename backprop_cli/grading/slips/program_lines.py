@@ -18,11 +18,12 @@ from backprop_cli.algebra.expr import (
     substitute,
     symbols,
 )
+from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.stages import Stage
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.pull_backs import applied
+from backprop_cli.grading.slips.case import Case, added
+from backprop_cli.grading.slips.pull_backs import applied, right_shares
 
 _LONGEST: Final = 60
 """So many parts are in a line at most."""
@@ -56,7 +57,8 @@ def collapsed(case: Case) -> Iterator[Expr]:
         if one.user.name in targets and one.node.args == (Sym(case.by or ""),):
             yield from differences(case, one.user.name, targets[one.user.name])
             yield from _weighted(case, op("sub", Sym(one.user.name), Sym(targets[one.user.name])))
-    yield from _through_a_norm(case)
+    for way, name in _through_a_norm(case):
+        yield from _with_other_paths(case, way, name)
 
 
 def _weighted(case: Case, difference: Expr) -> Iterator[Expr]:
@@ -91,19 +93,50 @@ def _weights(case: Case) -> Iterator[Expr]:
             yield Sym(name)
 
 
-def _through_a_norm(case: Case) -> Iterator[Expr]:
-    """(g − mean g − x̂ · mean(g x̂)) / √(σ² + ε), with g the gradient of x̂."""
+def _through_a_norm(case: Case) -> Iterator[tuple[Expr, str]]:
+    """(g − mean g − x̂ · mean(g x̂)) / √(σ² + ε), with g the gradient of x̂; (g − e(e · g)) / ‖x‖."""
     definitions = case.model.definitions
     moved = {
         id: way for id, way in definitions.items() if isinstance(way, Op) and way.name == "sub"
     }
     for name, expr in definitions.items():
         gradient = case.model.gradient(name)
+        if gradient not in case.steps:
+            continue
         match substitute(expr, moved):
             case Op("div", (Op("sub", (Sym(x), Op(along, (Sym(mu),)))), spread)) if x == case.by:
                 mean = definitions.get(mu)
-                if gradient in case.steps and isinstance(mean, Op) and mean.name == "mean":
-                    yield _in_three_terms(Sym(gradient), Sym(name), spread, along, mean)
+                if isinstance(mean, Op) and mean.name == "mean":
+                    yield _in_three_terms(Sym(gradient), Sym(name), spread, along, mean), name
+            case Op("div", (Sym(x), length)) if x == case.by:
+                yield _beside(Sym(gradient), Sym(name), length), name
+
+
+def _beside(g: Expr, e: Expr, length: Expr) -> Expr:
+    """What is left of a gradient without what lies along the vector that was made 1 long."""
+    along = length.name if isinstance(length, Op) and length.name in ("row", "column") else ""
+    axis = {"row": 0, "column": 1}.get(along)
+    total = op("sum", op("mul", e, g), **({} if axis is None else {"axis": axis}))
+    return op("div", op("sub", g, op("mul", e, op(along, total) if along else total)), length)
+
+
+def _with_other_paths(case: Case, way: Expr, name: str) -> Iterator[Expr]:
+    """A line through a norm, and what comes back past it: by a skip, say."""
+    inside, stack = {name}, [name]
+    while stack:
+        used = symbols(case.model.definitions.get(stack.pop(), num(0)))
+        inside |= {*used}
+        stack += [one for one in used if one in case.model.definitions and one != case.by]
+    try:
+        past = [
+            share
+            for user, found in right_shares(case)
+            for share in found
+            if user.name not in inside
+        ]
+    except (ShapeError, KeyError):
+        return
+    yield added([*past, way])
 
 
 def _in_three_terms(g: Expr, xhat: Expr, spread: Expr, along: str, mean: Op) -> Expr:

@@ -114,7 +114,9 @@ def _in_a_loop(
             for kind in (partial(of_node, case, place), of_part, _turned):
                 yield from _alike(parts, place, [list(kind(one)) for one in nodes])  # type: ignore[arg-type]
         elif all(isinstance(one, Sym) for one in nodes):
-            for names in _taken_at_each(case, parts, [one.name for one in nodes]):  # type: ignore[union-attr]
+            usual = [one.name for one in nodes]  # type: ignore[union-attr]
+            yield from _without_an_end(case, parts, place, usual)
+            for names in _taken_at_each(case, parts, usual):
                 changed = [("wrong-operand", Sym(name)) for name in names]
                 yield from _alike(parts, place, [[one] for one in changed])
                 own = [one for one in nodes if one is not None]
@@ -159,6 +161,26 @@ def _taken_at_each(
             if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
                 kept = zip(names, there, usual, strict=True)
                 yield [name if known else own for name, known, own in kept]
+
+
+def _without_an_end(
+    case: Case, parts: Sequence[Expr], place: Place, usual: Sequence[str]
+) -> Iterator[tuple[str, list[Expr]]]:
+    """Each term with what stands one step before or behind, and none where there is none."""
+    for family in dict.fromkeys(found[0] for name in usual if (found := step_of(name))):
+        for by in (1, -1):
+            steps = [_step(part) for part in parts]
+            if None in steps or len(set(steps)) < len(steps):
+                return
+            names = [at_step(family, int(str(step)) + by) for step in steps]
+            there = [case.has(name, case.sizes.names.get(usual[0])) for name in names]
+            kept = [
+                put(part, place, Sym(name))
+                for part, name, known in zip(parts, names, there, strict=True)
+                if known
+            ]
+            if 0 < len(kept) < len(parts):
+                yield "wrong-operand", kept
 
 
 def _of_another_letter(case: Case, usual: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -43,7 +43,9 @@ from backprop_cli.grading.slips.program_functions import (
 )
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
+from backprop_cli.grading.slips.program_others import of_other_lines
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
+from backprop_cli.grading.slips.program_sums import of_matrix, of_sums, reduced
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
@@ -69,6 +71,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
+        yield from of_other_lines(one)
     yield from (("relu-derivative-wrong", expr) for expr in masks_otherwise(case))
     yield from other_losses(case)
     yield from others_penalties(case)
@@ -101,7 +104,8 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _other_numbers(node)
     yield from _other_counts(case, node)
     yield from of_function(case, node)
-    yield from _reduced(case, node)
+    yield from reduced(case, node)
+    yield from of_matrix(case, node)
     yield from _as_in_the_loss(case, node)
     yield from once_more(case, node)
     if isinstance(node, Sym):
@@ -114,7 +118,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
         yield from _of_its_family(case, node, node.args[0])
     yield from brackets(case, node)
     yield from operators(node)
-    yield from _of_sums(case, node)
+    yield from of_sums(case, node)
     yield from of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
@@ -147,26 +151,6 @@ def _windows_left_out(node: Op) -> Iterator[Change]:
 # Sums --------------------------------------------------------------------------------------------
 
 
-def _reduced(case: Case, node: Expr) -> Iterator[Change]:
-    """The sum or the mean over all entries, or over one axis, in the place of each entry.
-
-    What is a sum as it should be is one over more.
-    """
-    shape = case.shape(node)
-    if not shape:
-        return
-    keeping: list[dict[str, int]] = [{}]
-    if len(shape) == 2:
-        keeping += [{"axis": axis, "keep": 1} for axis in (0, 1) if shape[axis] != 1]
-    empty = op("mul", num(0), node)
-    whole = case.model.definitions.get(node.name) if isinstance(node, Sym) else node
-    is_sum = isinstance(whole, Op) and whole.name in ("sum", "mean", "channel_sums")
-    for options in keeping:
-        for name in ("sum", "mean"):
-            slip = "summed-over-wrong-axis" if is_sum else "summed-too-early"
-            yield slip, op("add", empty, op(name, node, **options))
-
-
 def _as_in_the_loss(case: Case, node: Expr) -> Iterator[Change]:
     """λ Σw² for λw: what a penalty adds up, and not its slope."""
     if isinstance(node, Sym) and node.name == case.by and node.name in case.model.trained:
@@ -178,72 +162,6 @@ def _as_in_the_loss(case: Case, node: Expr) -> Iterator[Change]:
             added = op("add", op("mul", num(0), node), total)
             yield "loss-for-gradient", added
             yield "loss-for-gradient", op("div", added, num(2))
-
-
-def _of_sums(case: Case, node: Op) -> Iterator[Change]:
-    """The mean for the sum, along another axis, of one row alone, or too early."""
-    if node.name == "sum":
-        yield "mean-sum-confused", op("mean", *node.args, **dict(node.options))
-    axis, shape = node.option("axis"), case.shape(node)
-    if node.name == "softmax" and axis is not None and shape is not None and len(shape) == 2:
-        moved = op("sub", *node.args, op("max", *node.args, axis=1 - int(str(axis)), keep=1))
-        yield "wrong-axis", Op(node.name, (moved,), node.options)
-    if node.name in _OTHER_SIDE:
-        yield "wrong-axis", op(_OTHER_SIDE[node.name], rewrite(node.args[0], _along_the_other))
-    if node.name not in ("sum", "mean"):
-        return
-    (inner,) = node.args
-    yield from _largest_for_sum(case, node)
-    if axis in (0, 1) and not node.option("keep"):
-        for k in (0, int((case.shape(inner) or (1, 1))[int(str(axis))]) - 1):
-            yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
-    if isinstance(inner, Op) and inner.name == "mul":
-        yield from _products_summed(node, inner)
-    elif isinstance(inner, Op):
-        yield from _functions_summed(case, node, inner)
-
-
-def _largest_for_sum(case: Case, node: Op) -> Iterator[Change]:
-    """The largest, or the smallest, for a sum; that of each row or column, summed up."""
-    (inner,) = node.args
-    is_whole = node.option("axis") is None and len(case.shape(inner) or ()) == 2
-    for name in ("max", "min"):
-        yield "wrong-activation", Op(name, node.args, node.options)
-        for along in (0, 1) if is_whole else ():
-            yield "wrong-activation", op(node.name, op(name, inner, axis=along))
-
-
-def _products_summed(node: Op, inner: Op) -> Iterator[Change]:
-    """Σa·Σb for Σab, and ln Σyp for Σ y ln p."""
-    options = dict(node.options)
-    yield "summed-too-early", op("mul", *(op(node.name, arg, **options) for arg in inner.args))
-    for factor, other in (inner.args, inner.args[::-1]):
-        yield "wrong-activation", op("max", other, **options)  # where one of them is picked
-        if isinstance(other, Op) and len(other.args) == 1:
-            total = op(node.name, op("mul", factor, *other.args), **options)
-            yield "summed-too-early", Op(other.name, (total,), other.options)
-
-
-def _functions_summed(case: Case, node: Op, inner: Op) -> Iterator[Change]:
-    """f(Σx) for Σf(x), and (Σx)² for Σx²."""
-    argument, *rest = inner.args
-    if all(isinstance(one, Num) for one in rest) and case.shape(inner) == case.shape(argument):
-        within = op(node.name, argument, **dict(node.options))
-        yield "summed-too-early", Op(inner.name, (within, *rest), inner.options)
-
-
-_OTHER_SIDE: Final = {"column": "row", "row": "column"}
-
-
-def _along_the_other(node: Expr) -> Expr | None:
-    """A sum of each row in the place of that of each column, and the reverse."""
-    if (
-        isinstance(node, Op)
-        and node.name in ("sum", "mean", "max")
-        and node.option("axis") in (0, 1)
-    ):
-        return op(node.name, *node.args, axis=1 - int(str(node.option("axis"))))
-    return None
 
 
 def _other_numbers(node: Expr) -> Iterator[Change]:
@@ -343,11 +261,14 @@ def _exchanged(case: Case) -> Iterator[Change]:
 
 
 def _everywhere(case: Case) -> Iterator[Change]:
-    """A factor that is left out wherever it stands: γ in all three terms of a norm."""
+    """A factor left out, or another quantity, wherever it stands: in all three terms of a norm."""
     found = [node for _, node in places(case.expr) if isinstance(node, Sym)]
     for one in dict.fromkeys(one for one in found if found.count(one) > 1):
         ones = op("add", op("mul", num(0), one), num(1))
         yield "factor-left-out", case.exchanged(one.name, ones)
+        shape = case.sizes.names.get(one.name)
+        for other in case.nearby(one.name, shape) if shape and one.name in case.steps else ():
+            yield "wrong-operand", case.exchanged(one.name, Sym(other))
 
 
 def _other_means(case: Case) -> Iterator[Change]:

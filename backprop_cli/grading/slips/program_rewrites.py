@@ -207,6 +207,8 @@ def summed_otherwise(case: Case) -> Iterator[Expr]:
                 yield put(case.expr, place, op(node.name, *node.args, axis=other))
             yield put(case.expr, place, op("mean", *node.args))
             yield op("mean", case.expr)
+    for place, node in each(case.expr, frozenset({"channel_sums"})):
+        yield put(case.expr, place, op("sum", *node.args))
     for place, node in each(case.expr, frozenset({"softmax"})):
         shape, axis = case.shape(node.args[0]), node.option("axis")
         if shape is not None and len(shape) == 2 and axis is not None:

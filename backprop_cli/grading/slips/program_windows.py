@@ -119,6 +119,15 @@ def upside_down(array: Array) -> Iterator[Array]:
     yield array[..., ::-1, ::-1] if array.ndim > 1 else array[::-1]
 
 
+def not_turned(array: Array) -> Iterator[Array]:
+    """Channels in rows brought to columns, or the reverse, by a reshape alone, as round im2col."""
+    for axis in range(max(array.ndim - 2, 0)):
+        first = np.moveaxis(array, axis, 0)
+        for rows in (len(first), first.size // len(first)):
+            mixed = first.reshape(-1, rows) if rows == len(first) else first.reshape(rows, -1)
+            yield np.moveaxis(mixed.T.reshape(first.shape), 0, axis)
+
+
 def one_for_all(array: Array) -> Iterator[Array]:
     """One filter, or one channel, in the place of all: K[0] for K[f]."""
     for axis in range(max(array.ndim - 2, 0)):
@@ -140,29 +149,65 @@ def one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers)
 
 def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """The largest product in each window for the sum of all."""
+    return _by_windows(judge, wrong, numbers, _largest)
+
+
+def windows_not_turned(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """The windows brought into rows by a reshape, and not turned before it."""
+    return any(_by_windows(judge, wrong, numbers, one) for one in (_in_rows, _by_places))
+
+
+def _by_windows(
+    judge: Judge, wrong: Wrong, numbers: Numbers, made: Callable[[Array, Array], Array]
+) -> bool:
+    """Whether something else made of the windows and the filters of a convolution explains it.
+
+    The windows are those of each channel, at each place: channels × places × window.
+    """
     expr = judge.key.first(wrong.name)
-    if expr is None:
+    if expr is None or wrong.written.value.size > _MOST_ENTRIES:
         return False
     for place, node in each(expr, frozenset({"conv"})):
-        if node.option("padding") or wrong.written.value.size > _MOST_ENTRIES:
-            continue
         x, k = map(Values(numbers).of, node.args)
-        found = _largest(x, k, sliding(node, x.shape))
+        views = _windows(x, k.shape, sliding(node, x.shape))
+        filters = k.reshape(-1, len(views), *k.shape[-(views.ndim // 2) :])
+        found = made(views, filters)
         given = {name: numbers[name] for name in symbols(expr)}
-        changed = Values({**given, "?": found}).of(put(expr, place, Sym("?")))
+        put_in = found if k.ndim > x.ndim else found[0]
+        changed = Values({**given, "?": put_in}).of(put(expr, place, Sym("?")))
         if is_same(wrong.written.value, changed, wrong.written.unit):
             return True
     return False
 
 
-def _largest(x: Array, k: Array, how: Sliding) -> Array:
+def _windows(x: Array, filters: Sequence[int], how: Sliding) -> Array:
     axes = how.axes
-    channels = x.reshape(-1, *x.shape[-axes:])
-    filters = k.reshape(-1, len(channels), *k.shape[-axes:])
+    wide = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(how.padding, how.padding)] * axes)
+    channels = wide.reshape(-1, *wide.shape[-axes:])
     last = tuple(range(1, axes + 1))
-    views = np.lib.stride_tricks.sliding_window_view(channels, k.shape[-axes:], last)
-    views = views[(slice(None), *(slice(None, None, how.stride),) * axes)]
+    views = np.lib.stride_tricks.sliding_window_view(channels, tuple(filters[-axes:]), last)
+    return np.asarray(views[(slice(None), *(slice(None, None, how.stride),) * axes)])
+
+
+def _largest(views: Array, filters: Array) -> Array:
+    axes = views.ndim // 2
     taken = (0, *range(axes + 1, 2 * axes + 1))
     spread = (slice(None), *(None,) * axes)
-    products = [np.max(views * one[spread], axis=taken) for one in filters]
-    return np.stack(products) if k.ndim > x.ndim else products[0]
+    return np.stack([np.max(views * one[spread], axis=taken) for one in filters])
+
+
+def _in_rows(views: Array, filters: Array) -> Array:
+    """Channels and the places of a window first, then all as rows of as many as a window has."""
+    axes = views.ndim // 2
+    return _rows_times(np.moveaxis(views, range(1, axes + 1), range(-axes, 0)), views, filters)
+
+
+def _by_places(views: Array, filters: Array) -> Array:
+    """The windows of one channel after those of another, all as rows of as many."""
+    return _rows_times(views, views, filters)
+
+
+def _rows_times(made: Array, views: Array, filters: Array) -> Array:
+    axes, count = views.ndim // 2, filters[0].size
+    out = made.reshape(-1, count) @ filters.reshape(-1, count).T
+    return np.asarray(out.T.reshape(-1, *views.shape[1 : axes + 1]))

@@ -105,7 +105,7 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "function-left-out",
             "a function left out",
-            "A logarithm, a size or another function was not taken.",
+            "A logarithm, a size, a sum or another function was not taken.",
         ): "-(y * p).sum() instead of -(y * np.log(p)).sum()",
         SlipWords(
             "summed-too-early",

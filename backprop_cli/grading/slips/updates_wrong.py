@@ -65,6 +65,7 @@ def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
     """What the numbers of an update rule become, and the slip that it is."""
     yield from (("decimal-slip", expr) for expr in _rate_moved(case))
     yield from (("term-scaled", expr) for expr in _other_form(case))
+    yield from (("term-scaled", expr) for expr in _small_number_moved(case))
 
 
 def _rate_moved(case: Case) -> Iterator[Expr]:
@@ -153,6 +154,16 @@ def _other_form(case: Case) -> Iterator[Expr]:
             if case.is_gradient(name):
                 share = op("mul", op("sub", num(1), Sym("beta")), Sym(name))
                 yield substitute(case.expr, {name: share})
+
+
+def _small_number_moved(case: Case) -> Iterator[Expr]:
+    """ε beside √v for √v̂, as where η is corrected in place of m and v: ε/√(1 − β₂ᵗ)."""
+    found = _change(case)
+    hat = case.steps.get(state_id("vhat", found[0].name)) if found else None
+    match hat and hat.expr:
+        case Op("div", (_, corrected)) if found:
+            moved = op("div", Sym("epsilon"), op("sqrt", corrected))
+            yield op("add", found[0], substitute(found[1], {"epsilon": moved}))
 
 
 def state_ignored(case: Case) -> Iterator[Expr]:

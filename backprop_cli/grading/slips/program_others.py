@@ -1,0 +1,124 @@
+"""A line of code to what it computes with several things of other lines in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, islice
+from typing import Final
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, op, rewrite, substitute, symbols
+from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case
+from backprop_cli.grading.slips.formula_parts import Change
+
+_MOST_ALIKE: Final = 12
+"""So many other lines of the same form are looked at."""
+_MOST_APART: Final = 5
+_MOST_TERMS: Final = 200
+
+
+def of_other_lines(case: Case) -> Iterator[Change]:
+    """What a line becomes with several quantities of another one, or a term that is left of it."""
+    yield from _several_of_another(case)
+    yield from _all_unfinished(case)
+    yield from _terms_left(case)
+
+
+Pair = tuple[Expr, Expr]
+
+
+def _several_of_another(case: Case) -> Iterator[Change]:
+    """Two or more quantities of a line of the same form, not all: U, V and b of the other half."""
+    here = step_of(case.by or case.step.id)
+    others = [
+        step
+        for name, step in case.steps.items()
+        if name != case.step.id and (step.phase, step.shape) == (case.step.phase, case.step.shape)
+    ]
+    others.sort(key=lambda step: _step(step.id) != (here and here[1]))  # at the same time first
+    for other in islice(others, _MOST_ALIKE):
+        pairs = list(dict.fromkeys(_apart(case.expr, other.expr) or ()))
+        for count in range(2, len(pairs) if len(pairs) <= _MOST_APART else 0):
+            for taken in combinations(pairs, count):
+                yield "wrong-operand", rewrite(case.expr, dict(taken).get)
+
+
+def _step(name: str) -> int | None:
+    found = step_of(quantity(name).by or name)
+    return found[1] if found else None
+
+
+def _apart(one: Expr, other: Expr) -> list[Pair] | None:
+    """The quantities in which two formulas of one form differ; None where the form does."""
+    found: list[Pair] = []
+    stack = [(one, other)]
+    while stack:
+        own, its = stack.pop()
+        match own, its:
+            case _ if own == its:
+                continue
+            case (Sym(), Sym()) | (Op("at", (Sym(),)), Op("at", (Sym(),))):
+                found.append((own, its))
+            case Op(name, args, options), Op() if (name, len(args), options) == (
+                its.name,
+                len(its.args),
+                its.options,
+            ):
+                stack += zip(args, its.args, strict=True)
+            case _:
+                return None
+        if len(found) > 2 * _MOST_APART:
+            return None
+    return found
+
+
+def _all_unfinished(case: Case) -> Iterator[Change]:
+    """All that was normalised as it was before, or all that went through an activation."""
+    before: dict[str, dict[str, Expr]] = {}
+    for name in symbols(case.expr):
+        match case.model.definitions.get(name):
+            case Op("div", (top, bottom)) if not isinstance(bottom, Num):
+                before.setdefault("normalisation-left-out", {})[name] = top
+            case Op(function, (Sym() as inner, *_)) if function in ACTIVATIONS:
+                before.setdefault("activation-omitted", {})[name] = inner
+    for slip, made in before.items():
+        if len(made) > 1:
+            yield slip, substitute(case.expr, made)
+
+
+def _terms_left(case: Case) -> Iterator[Change]:
+    """What the loop carried from another step, too: not set to 0, or a loop the wrong way round."""
+    if case.step.phase != "backward" or step_of(case.by or "") is None:
+        return
+    terms: dict[Expr, None] = {}
+    for step in case.steps.values():
+        parts = list(addends(step.expr)) if step.shape == case.step.shape else []
+        for part in parts if len(parts) > 1 else ():
+            terms |= dict.fromkeys(_carried(case, part))
+    own = set(addends(case.expr))
+    for term in islice((term for term in terms if term not in own), _MOST_TERMS):
+        yield "term-added", op("add", case.expr, term)
+
+
+def _carried(case: Case, part: Expr) -> Iterator[Expr]:
+    """What one step hands to the one before it, as each of the steps hands it on."""
+    stepped = [name for name in symbols(part) if case.is_gradient(name) and _step(name) is not None]
+    if len(stepped) != 1:
+        return
+    of = quantity(stepped[0])
+    base, _ = step_of(of.by) or ("", 0)
+    for number in _steps_of(case, base):
+        other = derivative_id(of.name, at_step(base, number))
+        if other in case.steps:
+            yield substitute(part, {stepped[0]: Sym(other)})
+
+
+def _steps_of(case: Case, base: str) -> list[int]:
+    def found() -> dict[str, list[int]]:
+        steps: dict[str, list[int]] = {}
+        for name in case.model.definitions:
+            if known := step_of(name):
+                steps.setdefault(known[0], []).append(known[1])
+        return steps
+
+    return case.kept("steps of", found).get(base, [])
