@@ -212,6 +212,42 @@ grading: {{precision: {{decimals: 2}}}}
     assert "digit-misread" not in _names(problem, f"z: 132.28, r: {typed}")["r"]
 
 
+NEXT_STATE = """values: {x_1: [1, 0.5], x_2: [0, 1], h_0: [0, 0], U: "0.5 -0.3; 0.1 0.8",
+  W: "0.2 0.4; -0.5 0.3", b: [0.1, -0.1]}
+equations:
+  - for t in 1..2:
+      - a_t = U @ x_t + W @ h_{t-1} + b
+      - h_t = tanh(a_t)
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [
+        ("0.5397", False),  # tanh(0.6030) = 0.5392; tanh(0.604) = 0.5399: of any ten as near, five
+        ("0.5395", False),
+        ("0.5992", True),  # six hundred units off, and one digit of its own
+        ("0.5892", True),
+    ],
+)
+def test_that_a_few_units_are_no_digit_misread(state: str, named: bool) -> None:
+    """A public page has 0.5397: whatever was done, its last digit is another."""
+    sheet = (
+        f"a_1: [0.45, 0.40], h_1: [0.4219, 0.3799], a_2: [0.0363, 0.6030], h_2: [0.0363, {state}]"
+    )
+    found = _names(NEXT_STATE, sheet)["h_2"]
+    assert ("digit-misread" in found) == named
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"), [("0.7565", False), ("0.7467", False), ("0.7167", True), ("0.7967", True)]
+)
+def test_a_single_number_a_few_units_off(typed: str, named: bool) -> None:
+    """σ(1.1345) is 0.7567. Of those 10 to 99 units off one in twenty has one other digit."""
+    found = _names("values: {a: 1.1345}\nequations: [y = sigmoid(a)]\n", f"y: {typed}")["y"]
+    assert ("digit-misread" in found) == named
+
+
 def test_a_digit_misread_where_a_value_is_only_taken_over() -> None:
     problem = """x: [1.2, -0.7]
 layers: [{weights: [[0.3, 0.8], [-0.5, 0.4]], activation: linear}]

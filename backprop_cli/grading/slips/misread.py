@@ -18,7 +18,7 @@ from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, gives, is_short
+from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives, is_short
 from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every, some
 
@@ -33,6 +33,9 @@ _MOST_BY_CHANCE_BESIDE_RIGHT: Final = 0.05
 """A digit is named where a wrong number would seem misread by chance no more often than this. Many
 digits of many numbers are tried, and a name that is not theirs misleads, so it is little; beside
 entries that are right a slip of the pen is likely in itself, and it is ten times as much."""
+
+_MOST_AS_FAR: Final = 0.1
+"""A digit is not named where digits lead to more of the numbers that are about as far off."""
 
 _AGAIN: Final = 0.15
 """The same for who has done it elsewhere on the sheet."""
@@ -67,7 +70,21 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
 def _likelier(wrong: Wrong, tried: Sequence[_Read]) -> str | None:
     """That one of these was left out, where that gives it, before that another was misread."""
     found = {_explains(wrong, one) for one in tried} - {None}
-    return max(found, default=None, key=lambda name: name == "term-left-out")
+    if "term-left-out" in found:
+        return "term-left-out"
+    return "digit-misread" if found and not _explain_any(wrong, tried) else None
+
+
+def _explain_any(wrong: Wrong, tried: Sequence[_Read]) -> bool:
+    """Whether one entry is so little off that a digit of these leads to many numbers as near."""
+    place = tuple(np.argwhere(wrong.mask)[0].tolist())
+    if wrong.mask.sum() != 1 or not wrong.unit[place]:
+        return False
+    moves = [move for one in tried for move in one.moves(place)]
+    off = abs(wrong.written.value[place] - wrong.truth[place])
+    unit = wrong.unit[place]
+    next_to_it = NEXT_TO_IT * (wrong.stands[1][place] - wrong.stands[0][place]) / unit
+    return bool(next_to_it * _as_far(moves, off, unit) > _MOST_AS_FAR)
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
@@ -83,7 +100,7 @@ def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
 
 def misread_again(judge: Judge, wrong: Wrong) -> bool:
     """Whether one digit of its own was misread, for who has misread another on the sheet."""
-    return _own_digit(judge, wrong) <= _AGAIN
+    return _own_digit(judge, wrong, again=True) <= _AGAIN
 
 
 def misread_often(judge: Judge, several: Sequence[Wrong]) -> bool:
@@ -95,10 +112,11 @@ def misread_often(judge: Judge, several: Sequence[Wrong]) -> bool:
     return len(several) > 1 and prod(_own_digit(judge, one) for one in several) <= _MOST_BY_CHANCE
 
 
-def _own_digit(judge: Judge, wrong: Wrong) -> float:
+def _own_digit(judge: Judge, wrong: Wrong, *, again: bool = False) -> float:
     """How often the one wrong entry would by chance be what is right there but for one digit.
 
-    That all others are right says that the formula was, so that it takes less proof.
+    That all others are right says that the formula was, so that it takes less proof. Who did it
+    elsewhere, too, may have misread a last digit, though another there is no proof of it.
     """
     if wrong.mask.sum() != 1 or judge.key.first(wrong.name) is None:
         return np.inf
@@ -112,7 +130,7 @@ def _own_digit(judge: Judge, wrong: Wrong) -> float:
     chances = [
         max(
             len(others) * by_luck(wrong, one),
-            _share(others, value, unit, one[0][place], one[1][place]),
+            _share(others, value, unit, one[0][place], one[1][place], again),
         )
         for one in zip(*right_values(judge, wrong), strict=True)
         if some(meets(typed, (one[0][place], one[1][place])))
@@ -120,16 +138,29 @@ def _own_digit(judge: Judge, wrong: Wrong) -> float:
     return min(chances, default=np.inf)
 
 
-def _share(others: Sequence[float], value: float, unit: float, low: float, high: float) -> float:
+def _share(
+    others: Sequence[float], value: float, unit: float, low: float, high: float, again: bool
+) -> float:
     """Which share of all numbers no further off than what rounding may lead to differs in a digit.
 
-    Of those a few units away many do, and rounding leads there, too; a definite value has none.
+    Of those a few units away many do, and rounding leads there, too; beside a definite value it is
+    the share of those about as far off.
     """
-    if low == high:
-        return 0.0
     off = max(abs(low - value), abs(high - value))
+    if low == high:
+        return 0.0 if again else _as_far([other - value for other in others], off, unit)
     near = sum(abs(other - value) <= off for other in others)
     return near / (2 * off / unit + 1)
+
+
+def _as_far(moves: Sequence[float], off: float, unit: float) -> float:
+    """Which share of all numbers about as far off these moves lead to.
+
+    Whoever is a few units off has a last digit that is another, whatever was done.
+    """
+    least = 10.0 ** np.floor(np.log10(max(off / unit, 1.0)))
+    units = np.round(np.abs(moves) / unit, 6)
+    return float(np.sum((units >= least) & (units < 10 * least)) / (2 * _DIGITS * least))
 
 
 def _with_another_digit(figure: Figure) -> Iterator[float]:
@@ -155,6 +186,13 @@ class _Read(Struct, frozen=True):
     def digits(self) -> int:
         """How many digits of it may be misread."""
         return len(f"{abs(self.number):.{self.decimals}f}".replace(".", "").lstrip("0")) or 1
+
+    def moves(self, place: tuple[int, ...]) -> Iterator[float]:
+        """By how much another digit moves an entry, each digit of it read as each other."""
+        slope = (self.given(self.number + 0.5)[place] - self.given(self.number)[place]) / 0.5
+        for at in range(self.digits):
+            for d in range(1, _DIGITS + 1):
+                yield float(slope) * d * 10.0 ** (at - self.decimals)
 
 
 def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:

@@ -30,6 +30,9 @@ Candidate = tuple[str, Expr]
 LEAST_DIGITS = 3
 """Some factor explains any single figure: it takes so many digits that agree to prove one."""
 
+NEXT_TO_IT = 3
+"""So many times as wide as what a number stands for is what counts as next to it, too."""
+
 
 class Wrong(Struct, frozen=True, dict=True):
     """A quantity to explain: as typed, where it is wrong, what is true, and its candidates.
@@ -165,7 +168,7 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
 def gives(wrong: Wrong, value: Array) -> bool:
     """Whether a formula of this value gives all of it, or next to it."""
     low, high = wrong.stands
-    width = high - low
+    width = (NEXT_TO_IT - 1) / 2 * (high - low)
     return every(meets((low - width, high + width), point(value)) | ~wrong.written.present)
 
 
