@@ -252,15 +252,22 @@ EACH = (
     Loosened(
         "a parameter stays where a range has it",
         JUDGING + "honest_intervals.py",
-        "room = np.where(self.value == 0, 0.0, room)",
+        "room = np.where(self.standing.stays(self.name, self.reading.repaired), 0.0, room)",
         "pass",
         STEPS,
     ),
     Loosened(
         "a later parameter stays where it should have been before",
         JUDGING + "standing.py",
-        "found = self._calculator(None, Reading(repaired, lax=True)).interval(old)[0]",
-        "found = self.key.truth[old]",
+        "found = self._calculator(None, Reading(repaired, lax=True)).interval(name)[0]",
+        "found = self.key.truth[name]",
+        STEPS,
+    ),
+    Loosened(
+        "what is no parameter stays where a range has it",
+        JUDGING + "standing.py",
+        'old = self.key.parameters.get(name, before.id if before else "")',
+        'old = self.key.parameters.get(name, "")',
         STEPS,
     ),
     Loosened(

@@ -546,6 +546,33 @@ grading: {precision: {decimals: 3}}
 
 
 @pytest.mark.parametrize(
+    ("new", "verdict"), [("2.281", "correct"), ("2.284", "correct"), ("2.287", "wrong")]
+)
+def test_that_a_loss_does_not_stay_for_a_range(new: str, verdict: str) -> None:
+    """2.2876 before and 2.2813 after: nobody whose parameters moved comes to what was cut off."""
+    problem = """convention: {affine: x W + b}
+x: [1.71, 0.84]
+layers:
+- weights: [[0.41, -0.17, -0.95, -0.22], [1.45, 0.45, -1.4, 0.49]]
+  bias: [-0.83, 0.55, -0.39, -0.27]
+  activation: sigmoid
+y: [-0.78, 1.53, -1.28, -1.41]
+loss: {name: huber, delta: 0.5, over_samples: mean}
+update:
+  rule: nesterov
+  learning_rate: 0.1
+  state:
+    v_W1: [[-0.89, -0.88, 0.59, -0.67], [-0.9, 0.56, 0.29, 0.53]]
+    v_b1: [-0.67, 0.99, -0.23, 0.08]
+"""
+    sheet = (
+        "L: 2.287, W1_new: [[0.451, -0.062, -1.003, -0.205], [1.508, 0.422, -1.426, 0.427]],"
+        " b1_new: [-0.793, 0.491, -0.374, -0.299]"
+    )
+    assert graded(problem, f"{sheet}, L_new: {new}")["L_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("decimals", "a", "u", "verdict"),
     [
         (3, 4.5573, "4.560", "correct"),

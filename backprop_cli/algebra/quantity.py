@@ -77,6 +77,13 @@ class Quantity(Struct, frozen=True):
         text = _entry(text, self.index)
         return text if self.step == 1 else f"{text}@{self.step}"
 
+    @property
+    def earlier(self) -> Quantity | None:
+        """What it was before the update, or the step before; None where nothing was before it."""
+        if self.part == "new":
+            return replace(self, part="")
+        return replace(self, step=self.step - 1) if self.step > 1 else None
+
 
 @lru_cache(_KEPT)
 def quantity(id: str, stateful: frozenset[str] = frozenset()) -> Quantity:

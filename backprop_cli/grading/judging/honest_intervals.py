@@ -82,16 +82,15 @@ class Ways(Struct, dict=True):
 
         That is half as much again as there is between those, and a unit, on either side: of short
         figures a part of it, since one of two digits is five per cent. At worst roundings add up to
-        far more: to the old loss where the new one is near. A parameter that stays does so for
-        somebody.
+        far more: to the old loss where the new one is near. What stays as it was before does so
+        for somebody.
         """
         low, high = self.ends
         unit, right = self.reading.unit, self.expected + self.base
         assert unit is not None
         least, most = unit.at(right) / 4, unit.at(right)
         room = (high - low) / 2 + np.clip(np.abs(right) / 200, least, most)
-        if self.name in self.standing.key.parameters:
-            room = np.where(self.value == 0, 0.0, room)
+        room = np.where(self.standing.stays(self.name, self.reading.repaired), 0.0, room)
         return low - room, high + room
 
     @cached_property

@@ -41,7 +41,7 @@ from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
-"""Units that a value differs from 0, or a parameter from the old one, where it visibly should."""
+"""Units that a value differs from 0, or from what it was before, where it visibly should."""
 
 
 class Judge:
@@ -387,9 +387,11 @@ class _One:
         return np.where(np.isfinite(found), found, self.truth)
 
     def _still(self, repaired: bool) -> Mask:
-        """Where a value is 0, or a parameter the old one, that should have moved visibly."""
-        base, expected = self._base(repaired), self._expected(repaired)
+        """Where a value is 0, or what it was the step before, that should have moved visibly."""
+        expected = self._expected(repaired)
+        earlier = self.judge.standing.earlier(self.name, repaired)
+        start = 0.0 if earlier is None else earlier
         asked, typed = self.key.unit.at(expected), self.written.unit
         unit = np.where(typed > 0, np.minimum(asked, typed), asked)
-        visible = np.abs(expected - base) >= _MOVES * unit
-        return np.asarray((self.written.value == base) & visible)
+        visible = np.abs(expected - start) >= _MOVES * unit
+        return np.asarray((self.written.value == start) & visible)

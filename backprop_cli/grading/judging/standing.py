@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.calculators import Calculator, endless
@@ -226,10 +227,25 @@ class Standing(Struct):
         In later updates that is a number of the student's own: it is known by its digits.
         """
         old = self.key.parameters.get(name)
-        if old is None:
-            return None
-        found = self._calculator(None, Reading(repaired, lax=True)).interval(old)[0]
-        return np.where(np.isfinite(found), found, self.key.truth[old])
+        return None if old is None else self._as_it_is(old, repaired)
+
+    def earlier(self, name: str, repaired: bool = False) -> Array | None:
+        """What anything of a later step was the step before, as this sheet has it; else None."""
+        before = quantity(name).earlier
+        old = self.key.parameters.get(name, before.id if before else "")
+        truth = self.key.truth.get(old)
+        if truth is None or truth.shape != self.key.truth[name].shape:
+            return None  # another batch may have fewer samples
+        return self._as_it_is(old, repaired)
+
+    def stays(self, name: str, repaired: bool) -> Mask:
+        """Where what belongs to a later step is what it was the step before."""
+        typed, earlier = self.written[name].value, self.earlier(name, repaired)
+        return np.asarray(typed == (np.nan if earlier is None else earlier))
+
+    def _as_it_is(self, name: str, repaired: bool) -> Array:
+        found = self._calculator(None, Reading(repaired, lax=True)).interval(name)[0]
+        return np.where(np.isfinite(found), found, self.key.truth[name])
 
     # A formula ------------------------------------------------------------------------------------
 

@@ -89,11 +89,9 @@ def _explain_any(wrong: Wrong, tried: Sequence[_Read]) -> bool:
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
     """What belongs to a later step as known by its change: any digit behind it moves it as far."""
-    read = quantity(wrong.name)
-    new = read.part == "new"
-    before = replace(read, part="") if new else replace(read, step=max(read.step - 1, 1))
-    old = judge.key.truth.get(before.id)
-    if wrong.old is not None or before == read or old is None or old.shape != wrong.truth.shape:
+    before = quantity(wrong.name).earlier
+    old = judge.key.truth.get(before.id) if before else None
+    if wrong.old is not None or old is None or old.shape != wrong.truth.shape:
         return wrong  # another batch may have fewer samples
     return replace(wrong, old=old)
 
