@@ -230,13 +230,17 @@ class Standing(Struct):
         return None if old is None else self._as_it_is(old, repaired)
 
     def earlier(self, name: str, repaired: bool = False) -> Array | None:
-        """What anything of a later step was the step before, as this sheet has it; else None."""
-        before = quantity(name).earlier
-        old = self.key.parameters.get(name, before.id if before else "")
-        truth = self.key.truth.get(old)
-        if truth is None or truth.shape != self.key.truth[name].shape:
-            return None  # another batch may have fewer samples
-        return self._as_it_is(old, repaired)
+        """What somebody may have left as it was: an old parameter, or all of a step before.
+
+        As this sheet has it; one entry alone may come to what it was by chance. Else None.
+        """
+        if (old := self.before(name, repaired)) is not None:
+            return old
+        step_before = quantity(name).earlier
+        if step_before is None or step_before.id not in self.key.truth:
+            return None
+        found = self._as_it_is(step_before.id, repaired)
+        return found if np.array_equal(found, self.written[name].value) else None
 
     def stays(self, name: str, repaired: bool) -> Mask:
         """Where what belongs to a later step is what it was the step before."""
