@@ -83,6 +83,8 @@ ROWS: dict[str, Make] = {
                                                        nn.Tanh(), nn.Linear(3, 3)),
     "a mean of the units": lambda: Way(lambda x, a: a(x) - torch.mean(a(x), 1, True),
                                        nn.Linear(3, 3)),
+    "a mean beside all units": lambda: Way(lambda x, a: torch.mean(a(x), 1, True) * a(x) + x,
+                                           nn.Linear(3, 3)),
     "a shape that stays": lambda: Way(lambda x, a: torch.relu(a(x.view(x.size(0), -1))),
                                       nn.Linear(3, 3)),
 }  # fmt: skip
@@ -113,6 +115,30 @@ PICTURES: dict[str, Make] = {
     ),
     "the mean of each channel": lambda: Way(
         lambda x, a, c: c(torch.relu(a(x)).mean(dim=(2, 3))), conv(1), nn.Linear(2, 3),
+    ),
+    "a window that does not reach the end": lambda: Way(
+        lambda x, a, p, c: c(torch.flatten(p(a(x)), 1)),
+        nn.Conv2d(1, 2, 2), nn.MaxPool2d(2), nn.Linear(2, 3),
+    ),
+    "zeros that are not all reached": lambda: Way(
+        lambda x, a, c: c(torch.flatten(torch.relu(a(x)), 1)),
+        nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.Linear(8, 3),
+    ),
+    "a kernel that is no square": lambda: Way(
+        lambda x, a, b, c: c(torch.flatten(a(x) * b(x), 1)),
+        nn.Conv2d(1, 2, (1, 3)), nn.Conv2d(1, 2, (1, 3)), nn.Linear(16, 3),
+    ),
+    "a pool that gives one number": lambda: Way(
+        lambda x, a, p, c: c(torch.flatten(p(torch.relu(a(x))), 1)),
+        conv(1), nn.AdaptiveAvgPool2d(1), nn.Linear(2, 3),
+    ),
+    "the largest of each channel": lambda: Way(
+        lambda x, a, p, c: c(torch.flatten(p(a(x)), 1) + a(x).amax((2, 3))),
+        conv(1), nn.AdaptiveMaxPool2d((1, 1)), nn.Linear(2, 3),
+    ),
+    "axes of 1 left out": lambda: Way(
+        lambda x, a, p, c: c(p(a(x)).squeeze((2, 3))), conv(1), nn.AdaptiveAvgPool2d(1),
+        nn.Linear(2, 3),
     ),
     "another shape": lambda: Way(
         lambda x, c: c(torch.flatten(torch.tanh(x.view(1, 2, 2, 4)), 1)), nn.Linear(16, 3),
@@ -152,6 +178,41 @@ def test_gradients_of_one_picture(name: str) -> None:
     torch.manual_seed(12)
     x = torch.randn(1, 1, 4, 4, dtype=torch.float64)
     same_as_torch(PICTURES[name](), x, torch.tensor([2]), nn.CrossEntropyLoss())
+
+
+ONE_EACH: dict[str, Make] = {
+    "a mean": lambda: Way(lambda x, a: a(x).mean(1), nn.Linear(3, 3)),
+    "the largest": lambda: Way(lambda x, a: torch.tanh(a(x)).amax(dim=-1), nn.Linear(3, 3)),
+    "squeezed": lambda: Way(lambda x, a: a(x).squeeze(1), nn.Linear(3, 1)),
+    "all that are 1 long": lambda: Way(lambda x, a: a(x).squeeze(), nn.Linear(3, 1)),
+    "of both": lambda: Way(lambda x, a, b: a(x).mean(-1) * torch.sigmoid(b(x).squeeze(-1)) + 1,
+                           nn.Linear(3, 2), nn.Linear(3, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONE_EACH)
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.BCEWithLogitsLoss(reduction="sum")], ids=str)
+def test_one_number_a_sample_without_an_axis_for_it(name: str, loss: Any) -> None:
+    torch.manual_seed(16)
+    x, y = rows(), torch.tensor([1.0, 0, 0, 1], dtype=torch.float64)
+    same_as_torch(ONE_EACH[name](), x, y, loss)
+
+
+@pytest.mark.parametrize(
+    ("way", "y", "said"),
+    [
+        (lambda x, a: a(x).mean(1), torch.zeros(4, 1), "y is 4 × 1, and the model gives 4"),
+        (lambda x, a: a(x).mean(1) + a(x), torch.zeros(4, 4), "has no axis for the one number"),
+        (lambda x, a: a(a(x).mean(1)), torch.zeros(4), "has no axis for the one number"),
+        (lambda x, a: torch.softmax(a(x).mean(1), 0), torch.zeros(4), "softmax"),
+        (lambda x, a: a(x).squeeze(1), torch.zeros(4, 4), "squeeze leaves out axes .1. of 4 × 4"),
+        (lambda x, a: a(x).mean((0, 1)), torch.zeros(()), "the mean over 0, 1"),
+    ],
+)
+def test_what_would_be_compared_each_with_each_is_refused(way: Any, y: Any, said: str) -> None:
+    model = Way(way, nn.Linear(4, 4)).double()
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_torch(model, torch.zeros(4, 4, dtype=torch.float64), y, nn.MSELoss())
 
 
 LOSSES: dict[str, tuple[Any, bool]] = {

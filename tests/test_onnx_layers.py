@@ -32,6 +32,9 @@ OF_PICTURES = {
     "flat": np.array([0, -1]),
     "other": np.array([1, 6, 2]),
     "tall": np.array([1, 3, 4, 1]),
+    "places": np.array([2, 3]),
+    "channels": np.array([1]),
+    "small": numbers(46, 4, 3),
     "W": numbers(37, 4, 12),
     "bw": numbers(38, 4),
 }
@@ -41,6 +44,9 @@ NORM: Node = ("BatchNormalization", [".", "scale", "shift", "mean", "variance"],
 DENSE: Node = ("Gemm", [".", "W", "bw"], {"transB": 1})
 RELU: Node = ("Relu", ["."], {})
 FLAT: Node = ("Flatten", ["."], {})
+TURNED = {"transB": 1}
+SMALL: Node = ("Gemm", [".", "small", "bw"], TURNED)
+WIDE_POOL: Node = ("MaxPool", ["."], {"kernel_shape": [3, 3], "strides": [2, 2]})
 MODELS: dict[str, list[Node]] = {
     "a convolution": [CONV, RELU, POOL, FLAT, DENSE],
     "reshaped": [CONV, ("Tanh", ["."], {}), POOL, ("Reshape", [".", "flat"], {}), DENSE],
@@ -52,6 +58,37 @@ MODELS: dict[str, list[Node]] = {
         DENSE,
     ],
     "a norm of earlier batches": [CONV, NORM, RELU, POOL, FLAT, DENSE],
+    "a window that does not reach the end": [
+        CONV,
+        WIDE_POOL,
+        FLAT,
+        ("Gemm", [".", "small"], TURNED),
+    ],
+    "strides that do not come out": [("Conv", [".", "K"], {"strides": [2, 2]}), RELU, FLAT, DENSE],
+    "zeros, and one too many": [
+        ("Conv", [".", "K"], {"strides": [3, 3], "pads": [1, 1, 1, 1]}),
+        FLAT,
+        DENSE,
+    ],
+    "zeros behind alone": [
+        ("Conv", [".", "K"], {"strides": [3, 3], "pads": [0, 0, 1, 1]}),
+        FLAT,
+        DENSE,
+    ],
+    "zeros before alone": [
+        ("Conv", [".", "K"], {"strides": [3, 3], "pads": [1, 0, 0, 2]}),
+        FLAT,
+        DENSE,
+    ],
+    "the mean of each channel": [CONV, ("GlobalAveragePool", ["."], {}), FLAT, SMALL],
+    "the largest of each channel": [CONV, RELU, ("GlobalMaxPool", ["."], {}), FLAT, SMALL],
+    "a mean without its axes": [CONV, ("ReduceMean", [".", "places"], {"keepdims": 0}), SMALL],
+    "axes of 1 left out": [
+        CONV,
+        ("GlobalAveragePool", ["."], {}),
+        ("Squeeze", [".", "places"], {}),
+        SMALL,
+    ],
     "another shape on the way": [CONV, POOL, ("Reshape", [".", "tall"], {}), FLAT, DENSE],
 }
 
@@ -149,10 +186,13 @@ def test_norms_of_rows_are_those_of_pytorch(tmp_path: Path, kind: str) -> None:
         (("Conv", [".", "K"], {"group": 2}), "Conv with group=2"),
         (("Conv", [".", "K"], {"dilations": [2, 2]}), "Conv with dilations"),
         (("Conv", [".", "K"], {"strides": [1, 2]}), "Conv with strides"),
-        (("Conv", [".", "K"], {"pads": [0, 0, 1, 1]}), "Conv with pads"),
+        (("Conv", [".", "K"], {"pads": [0, 0, 1, -1]}), "Conv with pads"),
+        (("Conv", [".", "K"], {"auto_pad": "SAME_UPPER"}), "Conv with auto_pad"),
         (("MaxPool", ["."], {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1]}), "MaxPool with pads"),
         (("Reshape", [".", "other"], {}), "makes 1 × 6 × 2 of 1 × 2 × 5 × 5"),
-        (("GlobalAveragePool", ["."], {}), "GlobalAveragePool is not known"),
+        (("AveragePool", ["."], {"kernel_shape": [6, 6], "strides": [2, 2]}), "a window of 6 does"),
+        (("ReduceMean", [".", "channels"], {}), "takes the mean over 1"),
+        (("ReduceSum", [".", "places"], {}), "ReduceSum is not known"),
         (("ConvTranspose", [".", "K"], {}), "ConvTranspose is not known"),
     ],
 )

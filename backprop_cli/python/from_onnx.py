@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, NotLayersError, as_input, leaf
+from backprop_cli.python.given_numbers import Chain, Inputs, NotLayersError, leaf
 from backprop_cli.python.graph_equations import Equations
 from backprop_cli.python.onnx_nodes import LAYERS, attributes
 from backprop_cli.python.problems import Problem, load
@@ -42,7 +42,10 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
 _LINEAR: Final = ("Gemm", "MatMul")
 _SIGNS: Final = MappingProxyType({"Add": "+", "Sub": "-", "Mul": "*", "Div": "/"})
 _OF_SHAPE: Final = ("Flatten", "Reshape")
-_KNOWN = ["Gemm", "MatMul", *_SIGNS, "Neg", "Concat", *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
+_REDUCED: Final = MappingProxyType({"ReduceMean": "mean", "ReduceMax": "max"})
+_IN_LINES: Final = (*_SIGNS, "Neg", "Concat", "Squeeze", *_REDUCED)
+"""What is no layer, and a line of equations."""
+_KNOWN = ["Gemm", "MatMul", *_IN_LINES, *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
 
 
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
@@ -51,7 +54,8 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     `x` are samples as rows, or one picture, (1, channels, height, width). With `y` and a `loss`,
     both as in a problem file (`"cross-entropy"`, `{"labels": [2, 1], "classes": 3}`), there are
     gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `MaxPool`, `AveragePool`,
-    `LayerNormalization`, `BatchNormalization`, `Flatten`, `Reshape` and activations, and `Add`,
+    `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `BatchNormalization`, `Flatten`,
+    `Reshape`, `Squeeze`, `ReduceMean`, `ReduceMax` and activations, and `Add`,
     `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has equations in place of
     layers, unless all is one layer behind the other. Needs the package onnx. Error, by name, for
     what is not known, and for more than 20,000 parameters.
@@ -60,17 +64,17 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     chain, inputs = Chain("from_onnx"), leaf("x", x)
     graph = _read(chain, Path(path)).graph
     constants = _constants(chain, graph)
-    rows = np.asarray(inputs)
-    picture, problem = chain.picture(rows), None
+    given, problem = Inputs.of(chain, np.asarray(inputs)), None
     with suppress(NotLayersError):
+        found = _in_layers(chain, graph, constants, pictures=given.is_picture)
         problem = {
-            **_in_layers(chain, graph, constants, pictures=picture is not None),
-            **as_input(inputs, picture),
+            **found,
+            **given.for_layers(found["layers"]),
             **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
             **({} if loss is None else {"loss": loss}),
         }
-    reader, x = _Graph(chain, constants), rows if picture is None else picture
-    problem = problem or _in_equations(reader, graph, x, y, loss)
+    reader = _Graph(chain, constants)
+    problem = problem or _in_equations(reader, graph, given.value, y, loss)
     return load({"title": f"From ONNX: {Path(path).name}", **problem})
 
 
@@ -256,7 +260,7 @@ class _Graph(Struct, frozen=True):
             raise NotLayersError
         elif kind in _ACTIVATIONS:
             self.chain.activate(self._activation(kind, said))
-        elif kind in (*_SIGNS, "Concat", "Neg"):
+        elif kind in _IN_LINES:
             raise NotLayersError
         else:
             raise self.chain.refuse_unknown(kind, _KNOWN)
@@ -290,8 +294,22 @@ class _Graph(Struct, frozen=True):
             return found.reshaped(
                 called, x, [first if n == 0 else n for n in sizes[:1]] + sizes[1:]
             )
+        if kind in (*_REDUCED, "Squeeze"):  # the axes are an input in newer files
+            axes = [int(each) for one in others for each in one.ravel()] or said.get("axes", [])
+            if kind == "Squeeze":
+                return found.squeezed(called, x, axes)
+            keep = bool(said.get("keepdims", 1))
+            return found.reduced(called, _REDUCED[kind], x, axes, keep=keep)
+        return self._layer_line(found, node, others, x)
+
+    def _layer_line(
+        self, found: Equations, node: Any, others: list[np.ndarray[Any, Any]], x: str
+    ) -> str:
+        """The line of a layer, or of an activation."""
+        said, kind = attributes(node), node.op_type
         if kind in LAYERS:
-            return found.layer(called, LAYERS[kind](self.chain, said, others), x)
+            layer = LAYERS[kind](self.chain, said, others)
+            return found.layer(node.name or kind, layer, x)
         if kind in _ACTIVATIONS:
             return found.activated(self._activation(kind, said), x)
         raise self.chain.refuse_unknown(kind, _KNOWN)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, as_input, leaf
+from backprop_cli.python.given_numbers import Chain, Inputs, Layer, NotLayersError, leaf
+from backprop_cli.python.graph_equations import Shape
 from backprop_cli.python.problems import Problem, load
 from backprop_cli.python.torch_calls import Call, calls
 from backprop_cli.python.torch_equations import followed
@@ -24,62 +25,70 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
 
     `x` are samples as rows, (samples, inputs), or one sample alone, or one picture, (1, channels,
     height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
-    shape. `loss` is a module
-    such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
-    `Flatten`, `view`, `mean`, `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations, `Dropout`
-    in `eval()`, and the losses MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax
-    (one loss here), and binary cross-entropy. Where results are added, multiplied or joined by
-    `torch.cat`, or a layer is called twice, the problem has equations in place of layers, unless it
-    is `x + f(x)` behind a linear layer. Error, by name, for what is not known, and for more than
-    20,000 parameters.
+    shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions
+    and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`, `view`, `squeeze`, `mean`, `amax`,
+    `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations, `Dropout` in `eval()`, and the losses
+    MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and binary
+    cross-entropy. Where results are added, multiplied or joined by `torch.cat`, a layer is called
+    twice, or windows do not reach the end of a picture, the problem has equations in place of
+    layers, unless it is `x + f(x)` behind a linear layer. Error, by name, for what is not known,
+    and for more than 20,000 parameters.
     """
     expect(hasattr(model, "parameters"), "model", "a module of PyTorch", model)
     inputs, targets = leaf("x", x), leaf("y", y)
     for name, found, value in (("x", inputs, x), ("y", targets, y)):
         expect(isinstance(found, np.ndarray), name, "a tensor or an array", value)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    picture, problem = Chain("from_torch").picture(inputs), None
+    given, problem = Inputs.of(Chain("from_torch"), inputs), None
     with suppress(NotLayersError):
-        problem = {
-            **_in_layers(model, x, inputs, targets, loss),
-            **as_input(inputs, picture),
-        }
-    problem = problem or _in_equations(model, inputs, targets, loss)
+        problem = _in_layers(model, x, given, targets, loss)
+    problem = problem or _in_equations(model, given, targets, loss)
     return load({"title": f"From PyTorch: {type(model).__name__}", **problem})
 
 
 def _in_layers(
-    model: Any, x: Any, inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], loss: Any
+    model: Any, x: Any, given: Inputs, targets: np.ndarray[Any, Any], loss: Any
 ) -> dict[str, Any]:
     """One layer behind the other, with what is added on the way."""
     layers = _layers(_before(loss, calls(model)))
-    said = _compared(loss, targets, inputs, _outputs(model, x, layers))
+    inputs = given.for_layers(layers)
+    said = _compared(loss, targets, given, _outputs(model, x, layers))
     said["loss"] = _of_outputs(layers[-1], said["loss"])
-    return {"convention": {"affine": "x W^T + b"}, "layers": layers, **said}
+    return {"convention": {"affine": "x W^T + b"}, "layers": layers, **said, **inputs}
 
 
 def _in_equations(
-    model: Any, inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], loss: Any
+    model: Any, given: Inputs, targets: np.ndarray[Any, Any], loss: Any
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a layer that is called twice."""
-    picture = Chain("from_torch").picture(inputs)
-    found, output, last = followed(model, inputs if picture is None else picture)
+    found, output, last = followed(model, given.value)
     _before(loss, [last])
-    said = _compared(loss, targets, inputs, found.shapes[output][-1])
+    if output in found.columns:
+        targets = _in_column(loss, targets, found.shapes[output])
+    said = _compared(loss, targets, given, found.shapes[output][-1])
     found.loss(output, said["loss"], said["y"])
     return found.problem
 
 
+def _in_column(loss: Any, targets: np.ndarray[Any, Any], shape: Shape) -> np.ndarray[Any, Any]:
+    """Targets of outputs that are one number a sample, without an axis for it."""
+    if type(loss).__name__ in ("CrossEntropyLoss", "NLLLoss"):
+        raise refused("these are one number a sample, which no class can be told from")
+    if targets.shape != shape[:1]:  # PyTorch would compare each with each
+        have = " × ".join(map(str, targets.shape)) or "1"
+        raise refused(f"y is {have}, and the model gives {shape[0]}", f"y.reshape({shape[0]})")
+    return targets.reshape(shape)
+
+
 def _compared(
-    loss: Any, targets: np.ndarray[Any, Any], inputs: np.ndarray[Any, Any], outputs: int
+    loss: Any, targets: np.ndarray[Any, Any], given: Inputs, outputs: int
 ) -> dict[str, Any]:
     """The loss, and what outputs are compared with; of one picture without an axis of samples."""
-    picture = Chain("from_torch").picture(inputs) is not None
-    shape = (outputs,) if inputs.ndim == 1 else (len(inputs), outputs)
-    if picture and targets.size == outputs:  # laid flat, as the outputs are
+    shape = given.outputs(outputs)
+    if given.is_picture and targets.size == outputs:  # laid flat, as the outputs are
         targets = targets.reshape(shape)
     said = _loss(loss, targets, shape)
-    if picture:
+    if given.is_picture:
         (said["y"],) = said["y"]
     return said
 

@@ -81,7 +81,7 @@ Layer = dict[str, Any]
 
 _OF_PICTURES: Final = 4
 """Axes of what goes into a convolution: samples, channels, height, width."""
-_IN_EQUATIONS: Final = frozenset({"fixed-norm", "picture-norm"})
+_IN_EQUATIONS: Final = frozenset({"fixed-norm", "picture-norm", "channel-mean", "channel-max"})
 """What is a layer elsewhere, and a line of equations here."""
 
 
@@ -127,15 +127,6 @@ class Chain(Struct, frozen=True):
             raise NotLayersError
         self.layers.append(layer)
 
-    def picture(self, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-        """The one picture that inputs with an axis for channels are; None where these are rows."""
-        if inputs.ndim != _OF_PICTURES:
-            return None
-        if len(inputs) != 1:
-            raise self.refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
-        found: np.ndarray[Any, Any] = inputs[0]
-        return found
-
     def refused(self, message: str, instead: str | None = None) -> Error:
         """What cannot be a problem here."""
         return Error(Complaint(message, instead=instead), source=self.source)
@@ -164,8 +155,46 @@ class Chain(Struct, frozen=True):
         return self.layers
 
 
-def as_input(inputs: Any, picture: np.ndarray[Any, Any] | None) -> dict[str, Any]:
-    """What a problem in layers says of its inputs: a picture of one channel is a matrix."""
-    if picture is None:
-        return {"x": inputs}
-    return {"input": "picture", "x": picture[0] if len(picture) == 1 else picture}
+class Inputs(Struct, frozen=True):
+    """What goes into a model: samples as rows, one sample alone, or one picture in its channels."""
+
+    value: np.ndarray[Any, Any]
+    is_picture: bool = False
+
+    @classmethod
+    def of(cls, chain: Chain, given: np.ndarray[Any, Any]) -> Inputs:
+        """Inputs as another library takes them, where a picture has an axis of samples, too."""
+        if given.ndim != _OF_PICTURES:
+            return cls(given)
+        if len(given) != 1:
+            raise chain.refused(f"these are {len(given)} pictures, and a problem has one", "x[:1]")
+        return cls(given[0], is_picture=True)
+
+    def outputs(self, units: int) -> tuple[int, ...]:
+        """The shape that other libraries have of so many outputs."""
+        if self.is_picture:
+            return 1, units
+        return (units,) if self.value.ndim == 1 else (len(self.value), units)
+
+    def for_layers(self, layers: list[Layer]) -> dict[str, Any]:
+        """What a problem in layers says of them: a picture of one channel is a matrix."""
+        if not self.is_picture:
+            return {"x": self.value}
+        _refuse_cut(layers, self.value.shape[1:])
+        one = self.value[0] if len(self.value) == 1 else self.value
+        return {"input": "picture", "x": one}
+
+
+def _refuse_cut(layers: list[Layer], places: tuple[int, ...]) -> None:
+    """Where windows leave something out at the end of a picture, there is more to say."""
+    for layer in layers:
+        if "kernel" not in layer and "size" not in layer:
+            return
+        windows = layer["kernel"].shape[-2:] if "kernel" in layer else (layer["size"],) * 2
+        stride, padding = layer["stride"], layer.get("padding", 0)
+        if not isinstance(padding, int):
+            raise NotLayersError
+        room = [n + 2 * padding - k for n, k in zip(places, windows, strict=True)]
+        if any(one % stride for one in room):
+            raise NotLayersError
+        places = tuple(one // stride + 1 for one in room)

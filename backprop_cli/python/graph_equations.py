@@ -14,6 +14,8 @@ from backprop_cli.python.given_numbers import Chain, Layer
 
 Shape: TypeAlias = "tuple[int, ...]"
 
+Around: TypeAlias = "int | tuple[tuple[int, int], tuple[int, int]]"
+"""How many zeros stand around: on all sides, or before and behind the rows, and the columns."""
 _SQUARES: Final = "sum((yhat - y)^2)"
 _POOLS: Final = {"max-pool": "max_pool", "mean-pool": "mean_pool"}
 
@@ -22,6 +24,7 @@ class Equations(Struct, frozen=True):
     """The lines as they are found, the numbers in them, and the shape of each line's result.
 
     Samples are rows; one sample alone is a vector, or a picture of channels × height × width.
+    `columns` are those results that have one number a sample, and there no axis for it.
     """
 
     chain: Chain
@@ -29,6 +32,7 @@ class Equations(Struct, frozen=True):
     lines: list[str] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
     _known: dict[tuple[int, Shape], str] = field(default_factory=dict)
 
     def given(self, name: str, value: np.ndarray[Any, Any]) -> str:
@@ -60,6 +64,7 @@ class Equations(Struct, frozen=True):
 
     def layer(self, called: str, layer: Layer, x: str) -> str:
         """What a layer gives for x."""
+        self._refuse_column(called, x)
         shape = self.shapes[x]
         match layer.get("type", "dense"):
             case "dense":
@@ -78,11 +83,66 @@ class Equations(Struct, frozen=True):
                 shift = self._or(0, "beta", layer.get("shift"))
                 options = f"{scale}, {shift}, epsilon={layer['epsilon']!r}"
                 return self.line("n", f"{norm.replace('-', '_')}({x}, {options})", shape)
+            case "channel-mean" | "channel-max" as reduced:
+                return self.reduced(called, reduced.removeprefix("channel-"), x, (2, 3), keep=True)
             case pool:
                 size, stride = layer["size"], layer["stride"]
-                sizes = tuple((each - size) // stride + 1 for each in shape[-2:])
+                x, _, sizes = self._covered(called, x, (size, size), stride, 0)
                 formula = f"{_POOLS[pool]}({x}, size={size}, stride={stride})"
                 return self.line("q", formula, (*shape[:-2], *sizes))
+
+    def _refuse_column(self, called: str, x: str) -> None:
+        if x in self.columns:
+            message = f"{called} takes what has no axis for the one number of each sample"
+            raise self.chain.refused(message, "that axis kept: keepdim=True, no squeeze")
+
+    def _covered(
+        self, called: str, x: str, window: Sequence[int], stride: int, around: Around
+    ) -> tuple[str, int, Shape]:
+        """A picture as far as windows cover it, the zeros still to be put around, their counts.
+
+        What the last window does not reach is cut off; zeros that are not alike on all sides are
+        written out.
+        """
+        places = self.shapes[x][-2:]
+        zeros = ((around, around),) * 2 if isinstance(around, int) else around
+        counts: list[int] = []
+        sides: list[tuple[int, int]] = []
+        for n, k, (before, behind) in zip(places, window, zeros, strict=True):
+            count = (n + before + behind - k) // stride + 1
+            if count < 1:
+                message = f"{called}: a window of {k} does not fit into {n + before + behind}"
+                raise self.chain.refused(message, "a larger picture")
+            counts.append(count)
+            sides.append((before, (count - 1) * stride + k - n - before))
+        if len({*sides[0], *sides[1]}) == 1:
+            return x, sides[0][0], tuple(counts)
+        x = self._cut(x, [max(-behind, 0) for _, behind in sides])
+        for axis, (before, behind) in enumerate(sides, 1):
+            x = self._with_zeros(x, axis, before, behind)
+        return x, 0, tuple(counts)
+
+    def _cut(self, x: str, less: Sequence[int]) -> str:
+        """A picture without so many rows, and columns, at its end."""
+        if not any(less):
+            return x
+        channels, *places = self.shapes[x]
+        kept = [n - fewer for n, fewer in zip(places, less, strict=True)]
+        index = [f"1:{n}" if n < whole else ":" for n, whole in zip(kept, places, strict=True)]
+        return self.line("u", f"{x}[:, {', '.join(index)}]", (channels, *kept))
+
+    def _with_zeros(self, x: str, axis: int, before: int, behind: int) -> str:
+        """A picture with so many rows, or columns, of zeros before and behind it."""
+        parts, sizes = [x], [*self.shapes[x]]
+        for is_before, count in ((True, before), (False, behind)):
+            if count > 0:
+                shape = (*sizes[:axis], count, *sizes[axis + 1 :])
+                zeros = self.given(f"zeros_{'_'.join(map(str, shape))}", np.zeros(shape))
+                parts = [zeros, *parts] if is_before else [*parts, zeros]
+        if len(parts) == 1:
+            return x
+        sizes[axis] += max(before, 0) + max(behind, 0)
+        return self.line("u", f"concat({', '.join(parts)}, axis={axis})", (*sizes,))
 
     def _dense(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
         weights = self.parameter("W", layer["weights"])
@@ -99,10 +159,10 @@ class Equations(Struct, frozen=True):
     def _conv(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
         if len(shape) != 3:
             raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
-        kernel, stride, around = layer["kernel"], layer["stride"], layer["padding"]
+        kernel, stride = layer["kernel"], layer["stride"]
+        x, around, sizes = self._covered(called, x, kernel.shape[-2:], stride, layer["padding"])
         options = f"stride={stride}, padding={around}"
         formula = f"conv({x}, {self.parameter('K', kernel)}, {options})"
-        sizes = ((n + 2 * around - kernel.shape[-1]) // stride + 1 for n in shape[1:])
         found = (len(kernel), *sizes)
         if "bias" in layer:
             formula += f" + {self._for_each_unit(self.parameter('b', layer['bias']), found)}"
@@ -154,6 +214,7 @@ class Equations(Struct, frozen=True):
 
         The first of the sizes is that of the samples, of which a picture is one.
         """
+        self._refuse_column(called, x)
         shape, whole = self.shapes[x], self.with_samples(x)
         if -1 in sizes and prod(whole) % (known := prod(n for n in sizes if n != -1) or 1) == 0:
             sizes = [prod(whole) // known if n == -1 else n for n in sizes]
@@ -165,23 +226,46 @@ class Equations(Struct, frozen=True):
             raise self.chain.refused(f"{called} gives each sample axes of its own")
         return self.line("f", f"reshape({x}, {list(sizes[1:])})", tuple(sizes[1:]))
 
-    def averaged(self, called: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
-        """The mean of each channel of a picture, or of each row where it stays a row."""
+    def reduced(self, called: str, how: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
+        """The mean, or the largest, of each channel of a picture, or of each row."""
+        self._refuse_column(called, x)
         shape, whole = self.shapes[x], self.with_samples(x)
         found = {axis % len(whole) for axis in axes}
         if len(shape) == 3 and found == {2, 3}:
             rows = self._channels_as_rows(x)
             left: Shape = (shape[0], 1, 1) if keep else (shape[0],)
-        elif len(shape) == 2 and found == {1} and keep:
+        elif len(shape) == 2 and found == {1}:
             rows, left = x, (shape[0], 1)
         else:
-            message = f"{called} takes the mean over {', '.join(map(str, axes)) or 'everything'}"
-            instead = "over height and width, or over the units with keepdim"
-            raise self.chain.refused(message, instead)
-        formula = f"mean({rows}, axis=1)"
-        return self.line(
+            over = ", ".join(map(str, axes)) or "everything"
+            what = "mean" if how == "mean" else "largest"
+            raise self.chain.refused(
+                f"{called} takes the {what} over {over}", "over height and width, or over the units"
+            )
+        formula = f"{how}({rows}, axis=1)"
+        name = self.line(
             "m", formula if len(left) == 1 else f"reshape({formula}, {list(left)})", left
         )
+        if len(shape) == 2 and not keep:
+            self.columns.add(name)
+        return name
+
+    def squeezed(self, called: str, x: str, axes: Sequence[int]) -> str:
+        """A result without axes of length 1; without any named, without all of those."""
+        shape, whole = self.shapes[x], self.with_samples(x)
+        named = {axis % len(whole) for axis in axes}
+        found = named or {axis for axis, size in enumerate(whole) if size == 1}
+        if len(shape) == 3 and {2, 3} <= found <= ({2, 3} if named else {0, 2, 3}):
+            if found == {2, 3} and shape[1:] == (1, 1):
+                return self.line("f", f"reshape({x}, [{shape[0]}])", shape[:1])
+        elif len(shape) == 2 and found == {1} and shape[1] == 1:
+            self._refuse_column(called, x)
+            name = self.line("f", f"reshape({x}, {list(shape)})", shape)
+            self.columns.add(name)
+            return name
+        over = ", ".join(map(str, axes)) or "all that are 1 long"
+        message = f"{called} leaves out axes ({over}) of {_said(whole)}"
+        raise self.chain.refused(message, "the one number of each sample, or height and width of 1")
 
     def _or(self, usual: int, stem: str, value: Any) -> str:
         return str(usual) if value is None else self.parameter(stem, value)
@@ -195,17 +279,28 @@ class Equations(Struct, frozen=True):
         if name.endswith("softmax") and len(self.shapes[x]) == 2:
             said["axis"] = 1
         options = "".join(f", {key}={value!r}" for key, value in said.items())
-        return self.line("h", f"{name}({x}{options})", self.shapes[x])
+        if name.endswith("softmax"):
+            self._refuse_column(name, x)
+        return self._as_before([x], self.line("h", f"{name}({x}{options})", self.shapes[x]))
+
+    def _as_before(self, taken: Sequence[str], name: str) -> str:
+        """What is made entry by entry has an axis for each sample's number if these have one."""
+        if self.columns.issuperset(taken):
+            self.columns.add(name)
+        return name
 
     # Where ways meet ------------------------------------------------------------------------------
 
     def combined(self, called: str, sign: str, left: str | float, right: str | float) -> str:
         """Two results, or one and a number, entry by entry: `sign` is one of + - * /."""
-        shapes = [self.shapes[one] for one in (left, right) if isinstance(one, str)]
-        shape = max(shapes, key=len)
+        results = [one for one in (left, right) if isinstance(one, str)]
+        larger = [one for one in results if self.shapes[one] != ()]
+        for one in larger if not self.columns.issuperset(larger) else ():
+            self._refuse_column(called, one)
+        shape = max((self.shapes[one] for one in results), key=lambda one: (len(one), prod(one)))
         sides = [self._beside(called, one, shape) for one in (left, right)]
         stem = {"+": "s", "-": "d"}.get(sign, "p")
-        return self.line(stem, f" {sign} ".join(sides), shape)
+        return self._as_before(larger, self.line(stem, f" {sign} ".join(sides), shape))
 
     def _beside(self, called: str, one: str | float, shape: Shape) -> str:
         """A number, or a result as it goes with a shape: what has one axis less is in every row."""
@@ -223,6 +318,8 @@ class Equations(Struct, frozen=True):
 
     def joined(self, called: str, parts: Sequence[str]) -> str:
         """Results side by side: the units of each sample, or the channels of a picture."""
+        for part in parts:
+            self._refuse_column(called, part)
         shapes = [self.shapes[part] for part in parts]
         axis = 1 if len(shapes[0]) == 2 else 0
         alike = {(len(shape), shape[:axis], shape[axis + 1 :]) for shape in shapes}
@@ -236,8 +333,10 @@ class Equations(Struct, frozen=True):
 
     def loss(self, output: str, said: dict[str, Any], y: Any) -> None:
         """The last line: the loss of all samples, by its name or its formula in ŷ and y."""
-        self.given("y", np.asarray(y, dtype=float))
-        shape = self.shapes[output]
+        shape, target = self.shapes[output], np.asarray(y, dtype=float)
+        if output in self.columns and target.shape == shape[:1]:
+            target = target.reshape(shape)
+        self.given("y", target)
         formula = said.get("formula") or self._named(said, shape)
         if len(shape) == 2 and said.get("over_samples") == "mean":
             formula = f"{formula} / {shape[0]}"

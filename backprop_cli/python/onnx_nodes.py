@@ -54,8 +54,21 @@ def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
         "kernel": kernel,
         **({"bias": bias[0]} if bias else {}),
         "stride": _one(chain, "Conv", said, "strides", 1),
-        "padding": _one(chain, "Conv", said, "pads", 0),
+        "padding": _around(chain, said),
     }
+
+
+def _around(chain: Chain, said: Mapping[str, Any]) -> Any:
+    """How many zeros stand around: one number, or those before and behind rows and columns."""
+    pads = [int(each) for each in said.get("pads") or (0, 0, 0, 0)]
+    if len(pads) != 4 or min(pads) < 0:
+        raise chain.refused(f"Conv with pads={pads} is not known here", "four numbers from 0")
+    top, left, bottom, right = pads
+    return top if len(set(pads)) == 1 else ((top, bottom), (left, right))
+
+
+def _of_channels(type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], Layer]:
+    return lambda *_: {"type": type_}
 
 
 def _pool(kind: str, type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], Layer]:
@@ -95,6 +108,8 @@ LAYERS: Final[Mapping[str, Callable[[Chain, Mapping[str, Any], Numbers], Layer]]
             "Conv": _conv,
             "MaxPool": _pool("MaxPool", "max-pool"),
             "AveragePool": _pool("AveragePool", "mean-pool"),
+            "GlobalAveragePool": _of_channels("channel-mean"),
+            "GlobalMaxPool": _of_channels("channel-max"),
             "LayerNormalization": _layer_norm,
             "BatchNormalization": _batch_norm,
         }

@@ -25,7 +25,8 @@ SIGNS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 RESHAPED: Final = frozenset({"view", "reshape"})
-AVERAGED: Final = frozenset({"mean"})
+REDUCED: Final[Mapping[str, str]] = MappingProxyType({"mean": "mean", "amax": "max"})
+SQUEEZED: Final = "squeeze"
 SIZES: Final = frozenset({"size", "getattr", "getitem"})
 """How many samples there are: x.size(0), x.shape[0]."""
 
@@ -80,7 +81,7 @@ def _path(graph: Any) -> list[Any]:
 
 def _call(node: Any, before: Any, places: Mapping[Any, int], modules: Mapping[str, Any]) -> Call:
     others = [each for each in node.all_input_nodes if each is not before]
-    if function_of(node) in RESHAPED | AVERAGED | SIZES:
+    if function_of(node) in {*RESHAPED, *REDUCED, *SIZES, SQUEEZED}:
         raise NotLayersError
     if others or before not in node.all_input_nodes:
         return _sum(node, others, places, modules)

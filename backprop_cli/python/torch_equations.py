@@ -11,10 +11,11 @@ import numpy as np
 from backprop_cli.python.given_numbers import Chain, leaf
 from backprop_cli.python.graph_equations import Equations
 from backprop_cli.python.torch_calls import (
-    AVERAGED,
+    REDUCED,
     RESHAPED,
     SIGNS,
     SIZES,
+    SQUEEZED,
     Call,
     called,
     function_of,
@@ -67,8 +68,12 @@ def _line(
         return _joined(found, node, names), Call(name, None)
     if name in RESHAPED:
         return _reshaped(found, node, names), Call(name, None)
-    if name in AVERAGED:
-        return _averaged(found, node, names), Call(name, None)
+    if name in REDUCED:
+        return _reduced(found, node, REDUCED[name], names), Call(name, None)
+    if name == SQUEEZED:
+        x, *axes = node.args
+        given = axes[0] if axes else node.kwargs.get("dim", ())
+        return found.squeezed(node.name, names[x], _listed(given)), Call(name, None)
     inputs = [names[each] for each in node.all_input_nodes]
     if len(inputs) != 1:
         raise refused(f"{node.name} takes {len(inputs)} results, which is not known here")
@@ -123,9 +128,12 @@ def _reshaped(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
     return found.reshaped(node.name, names[x], numbers)
 
 
-def _averaged(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
+def _reduced(found: Equations, node: Any, how: str, names: Mapping[Any, Any]) -> str:
     x, *axes = node.args
     given = axes[0] if axes else node.kwargs.get("dim", ())
     keep = axes[1] if len(axes) > 1 else node.kwargs.get("keepdim", False)
-    listed = given if isinstance(given, (tuple, list)) else [given]
-    return found.averaged(node.name, names[x], listed, keep=bool(keep))
+    return found.reduced(node.name, how, names[x], _listed(given), keep=bool(keep))
+
+
+def _listed(given: Any) -> Any:
+    return given if isinstance(given, (tuple, list)) else [given]

@@ -83,6 +83,16 @@ def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
     return pool
 
 
+def _adaptive(type_: str) -> Callable[[Any], Layer]:
+    def pool(module: Any) -> Layer:
+        if module.output_size not in (1, (1, 1)):
+            message = f"{type(module).__name__}({module.output_size}) is not known here"
+            raise refused(message, "1, a number for each channel")
+        return {"type": type_}
+
+    return pool
+
+
 def _flatten(module: Any) -> Layer:
     _refuse_unless(module, start_dim=1, end_dim=-1)
     return {"type": "flatten"}
@@ -131,6 +141,8 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "Conv2d": _conv,
         "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
+        "AdaptiveAvgPool2d": _adaptive("channel-mean"),
+        "AdaptiveMaxPool2d": _adaptive("channel-max"),
         "Flatten": _flatten,
         "LayerNorm": _layer_norm,
         "BatchNorm1d": _batch_norm("batch-norm"),
