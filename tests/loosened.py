@@ -90,9 +90,9 @@ EACH = (
     ),
     Loosened(
         "a value may stay where it was for twice as many units",
-        JUDGING + "judge.py",
-        "_MOVES = 3",
-        "_MOVES = 6",
+        JUDGING + "standing.py",
+        "MOVES = 3",
+        "MOVES = 6",
         PERSONS,
     ),
     Loosened(

@@ -696,3 +696,22 @@ grading: {precision: {decimals: 3}}
 """
     answers = f"p: [.152, .848], dL/dp: [-1.644, -.885], dL/dz: [{gradient}, .098]"
     assert graded(problem, answers)["dL/dz"].verdict == verdict
+
+
+def test_that_a_loss_stays_where_no_parameter_moves() -> None:
+    """Behind a step nothing moves; 0.5115 for 0.5106 comes of a cube and a product rounded."""
+    problem = """convention: {affine: W^T x + b, bias: last, bias_input: -1}
+x: [-0.54, -1.18]
+layers:
+- weights: [[-0.94, 0.15, 0.87], [-1.09, 1.44, 0.15], [-0.39, 0.05, -1.35]]
+  activation: {name: step}
+- weights: [[0.31], [-1.13], [0.45], [-1.19]]
+  activation: {name: sigmoid}
+  train: false
+y: -0.32
+loss: {formula: sum((yhat - y)**4) / 4, over_samples: sum}
+update: {rule: sgd, learning_rate: 0.1}
+grading: {precision: {decimals: 4}}
+"""
+    sheet = "Z2: [1.9500], Yhat: [0.8757], L: 0.5115, L_new: .5115"
+    assert graded(problem, sheet)["L_new"].verdict == "correct"

@@ -21,6 +21,7 @@ from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.judging.honest_intervals import Way, Ways
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
 from backprop_cli.grading.judging.standing import (
+    MOVES,
     Kept,
     Reading,
     Standing,
@@ -39,9 +40,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
-
-_MOVES = 3
-"""Units that a value differs from 0, or from what it was before, where it visibly should."""
 
 
 class Judge:
@@ -393,5 +391,5 @@ class _One:
         start = 0.0 if earlier is None else earlier
         asked, typed = self.key.unit.at(expected), self.written.unit
         unit = np.where(typed > 0, np.minimum(asked, typed), asked)
-        visible = np.abs(expected - start) >= _MOVES * unit
+        visible = np.abs(expected - start) >= MOVES * unit
         return np.asarray((self.written.value == start) & visible)

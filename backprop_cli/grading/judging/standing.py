@@ -35,6 +35,9 @@ from backprop_cli.operations.masks import every, most, some
 from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit
 
+MOVES = 3
+"""Units that a value differs from 0, or from what it was before, where it visibly should."""
+
 Side = Callable[[Interval], Interval]
 Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"
 _Person: TypeAlias = tuple[Rounding | None, bool, bool, int]
@@ -232,15 +235,22 @@ class Standing(Struct):
     def earlier(self, name: str, repaired: bool = False) -> Array | None:
         """What somebody may have left as it was: an old parameter, or all of a step before.
 
-        As this sheet has it; one entry alone may come to what it was by chance. Else None.
+        As this sheet has it; one entry alone may come to what it was by chance, and all that does
+        not move in truth. Else None.
         """
         if (old := self.before(name, repaired)) is not None:
             return old
         step_before = quantity(name).earlier
-        if step_before is None or step_before.id not in self.key.truth:
+        if step_before is None or not self._moves_from(name, step_before.id):
             return None
         found = self._as_it_is(step_before.id, repaired)
         return found if np.array_equal(found, self.written[name].value) else None
+
+    def _moves_from(self, name: str, step_before: str) -> bool:
+        new, old = self.key.truth[name], self.key.truth.get(step_before)
+        if old is None or old.shape != new.shape:
+            return False  # another batch may have fewer samples
+        return some(np.abs(new - old) >= MOVES * self.key.unit.at(new))
 
     def stays(self, name: str, repaired: bool) -> Mask:
         """Where what belongs to a later step is what it was the step before."""
