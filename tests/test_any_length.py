@@ -110,6 +110,69 @@ def test_the_recursion_reads_as_in_a_textbook() -> None:
     assert "h₄" not in page
 
 
+def written_out(formula: str, last: int) -> str:
+    """Each sum over t in a formula as its terms."""
+    before, is_sum, behind = formula.partition("sum(t in 1..T, ")
+    if not is_sum:
+        return at_step(formula, last, last)
+    depth, end = 1, 0
+    while depth:
+        depth += {"(": 1, ")": -1}.get(behind[end], 0)
+        end += 1
+    terms = (f"({at_step(behind[: end - 1], t, last)})" for t in range(1, last + 1))
+    rest = written_out(behind[end:], last)
+    return f"{at_step(before, last, last)}({' + '.join(terms)}){rest}"
+
+
+TANH = "h_t = tanh(w * h_{t-1} + x[t])"
+SUMS = {
+    "half a sum": ("h_t = r * h_{t-1} + w * x[t]", "L = sum(t in 1..T, (h_t - y[t])^2) / 2"),
+    "beside the last": (TANH, "L = sum(t in 1..T, h_t * y[t]) + h_T"),
+    "both named": (TANH, "A = sum(t in 1..T, (h_t - y[t])^2)", "L = A + r * h_T"),
+    "in a root": (TANH, "S = sum(t in 1..T, (h_t - y[t])^2)", "L = sqrt(S)"),
+    "a penalty": (TANH, "L = sum(t in 1..T, (h_t - y[t])^2) + r * w^2 + h_T * w"),
+    "the start again": ("h_t = w * h_{t-1}^2 + x[t] * h_{t-1}", "L = (h_T - r)^2"),
+    "the last is apart": (TANH, "L = r * sum(t in 1..T, h_t^2) + h_T^2 * w"),
+}
+
+
+@pytest.mark.parametrize("last", [3, 4])
+@pytest.mark.parametrize("trained", [(), ("w",)])
+@pytest.mark.parametrize("kind", SUMS)
+def test_sums_stand_wherever_the_loss_has_them(
+    kind: str, trained: tuple[str, ...], last: int
+) -> None:
+    step, *ends = SUMS[kind]
+    body = f"  - for t in 1..T:\n      - {step}\n" + "".join(f"  - {end}\n" for end in ends)
+    drawn_ = np.random.default_rng(last).uniform(0.2, 0.9, (2, last))
+    v: dict[str, Any] = {"x": drawn_[0], "y": drawn_[1], "w": 0.7, "r": 0.4, "h_0": 0.3}
+    v = {name: np.asarray(each) for name, each in v.items() if re.search(rf"\b{name}\b", body)}
+    v["h_0"] = np.asarray(0.3)
+    sizes = ", ".join(f"{name}: [{'T' if each.ndim else ''}]" for name, each in v.items())
+    keys = {"train": f"[{', '.join(trained)}]"} if trained else {}
+    rest = "".join(f"{key}: {each}\n" for key, each in keys.items())
+    found = formulas(f"shapes: {{{sizes}}}\nequations:\n{body}{rest}")
+
+    trace = worked(file_of(v, body.replace("..T", f"..{last}").replace("h_T", f"h_{last}"), **keys))
+    known = values_of(trace) | {name: given.value for name, given in trace.given.items()}
+    known |= {name: np.zeros(()) for name in (f"dL/dh_{last + 1}", f"h_{last + 1}")}
+    for name in ("dL/dx", "dL/dy"):
+        known |= {f"{name}_{t}": row for t, row in enumerate(known.get(name, ()), start=1)}
+    checked = 0
+    for left, formula in found.items():
+        if "_t" not in left:
+            wanted = known[at_step(left, last, last)]
+            np.testing.assert_allclose(value(written_out(formula, last), known), wanted, rtol=1e-9)
+            checked += 1
+            continue
+        for t in range(1, last + 1 - (left.replace("_t", "_T") in found)):
+            wanted = known[at_step(left, t, last)]
+            np.testing.assert_allclose(value(at_step(formula, t, last), known), wanted, rtol=1e-9)
+            checked += 1
+    assert checked > 2 * last
+    assert trained or {"dL/dx_t", "dL/dh_0", "dL/dw"} <= {*found}
+
+
 @pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
 def test_every_format(format_: str) -> None:
     assert "from the end to the start" in derived(LAST_STEP, "--format", format_)
@@ -122,6 +185,8 @@ def test_every_format(format_: str) -> None:
         (LAST_STEP, ("--of", "L", "--wrt", "W")),
         (LAST_STEP, ("--index",)),
         (LAST_STEP.replace("1..T", "1..N"), ()),
+        (LAST_STEP.replace("h_t = tanh(z_t)", "h_t = tanh(z_t + z_{t-1})"), ()),
+        (LAST_STEP.replace("(o, y)", "(o, y) + ln(1 + sum(t in 1..T, sum(h_t)^2))"), ()),
     ],
 )
 def test_what_cannot_be_said_for_any_length_is_refused(text: str, options: tuple[str, ...]) -> None:

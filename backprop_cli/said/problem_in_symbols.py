@@ -133,7 +133,7 @@ def _no_program() -> NoReturn:
 
 def _of_any_length(trace: Trace, source: Source, *, index: bool) -> Trace:
     """The trace in the letter that counts the steps, where their number is a letter."""
-    from backprop_cli.derive.over_time import NotAlikeError, in_letters
+    from backprop_cli.derive.any_length import NotAlikeError, in_letters
 
     instead = "a number of steps, such as `for t in 1..3:`"
     if index:

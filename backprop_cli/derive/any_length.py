@@ -1,0 +1,187 @@
+"""A trace of a few steps in time to what holds for any number of them: h_3 to h_T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from backprop_cli.algebra.build import added
+from backprop_cli.algebra.expr import Expr, Op, addends, op, rewrite, symbols, walk
+from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
+from backprop_cli.derive.over_time import Block, Family, in_blocks, step_behind, summed
+from backprop_cli.trace import OverTime, Step, Trace, at_letter, name_at_letter
+
+
+class NotAlikeError(Exception):
+    """A formula that is not the same at every step; the message says which."""
+
+
+def in_letters(trace: Trace) -> Trace:
+    """The trace in letters, where the number of steps is one; NotAlikeError where it cannot be."""
+    if len(trace.over_time) > 1:
+        raise NotAlikeError("there are several lists over time, and how many steps is a letter")
+    (over,) = trace.over_time
+    steps: list[Step] = []
+    for each in in_blocks(trace, trace.steps):
+        if isinstance(each, Block):
+            for family in each.families:
+                steps += _of_family(trace, over, family)
+        elif each.phase != "jacobian":
+            steps += _of_step(trace, over, each)
+    runs = {"indices_run": ((over.letter, over.first, over.length),)}
+    return replace(trace, steps=tuple(steps), convention={**trace.convention, **runs})
+
+
+def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
+    """A step of the forward pass once for all; what is not over time with its sums over t."""
+    first, own = trace.bases.first, step_of(step.id)
+    if own is not None and own[0] in over.bases:
+        forms = {
+            at_letter(trace.step(name).expr, over, t, first)
+            for t, name in zip(over.steps, over.names[own[0]], strict=True)
+        }
+        if len(forms) > 1:
+            raise NotAlikeError(f"{own[0]} is not computed alike at every step")
+        if own[1] == over.first:
+            note = f"for {over.letter} = {over.first}, …, {over.length}"
+            name = at_step(own[0], over.letter)
+            yield replace(step, id=name, expr=forms.pop(), note=note)
+        return
+    if rows := _rows(trace, step, over, first):
+        yield rows
+    elif _is_of_start(step, over):
+        yield step
+    else:
+        yield replace(step, id=_at_end(step.id, over), expr=_whole(step.expr, over, first))
+
+
+def _rows(trace: Trace, step: Step, over: OverTime, first: int) -> Step | None:
+    """The gradient of what has a row a step: that of one row; None for another."""
+    found: dict[int, dict[Expr, None]] = {}
+    for term in addends(step.expr):
+        placed = _placed(term, trace)
+        if placed is None:
+            return None
+        t, row = placed[0] + first, placed[1]
+        found[t] = {**found.get(t, {}), at_letter(row, over, t, first): None}
+    own = found.get(over.first, {})
+    if sorted(found) != [*over.steps] or any({*each} != {*own} for each in found.values()):
+        return None
+    of = quantity(step.id)
+    name = derivative_id(of.name, at_step(of.by, over.letter))
+    note = f"for {over.letter} = {over.length}, …, {over.first}"
+    rest = {"shape": step.shape[1:], "axes": step.axes[1:], "note": note, "rule": "at-every-step"}
+    return replace(step, id=name, expr=added((*own,)), **rest)
+
+
+def _placed(term: Expr, trace: Trace) -> tuple[int, Expr] | None:
+    """The row that a term is put into, counted from 0, and what it puts there."""
+    match term:
+        case Op("neg", (inner,)) if placed := _placed(inner, trace):
+            return placed[0], op("neg", placed[1])
+        case Op("mul", (factor, inner)) if _is_number(factor, trace):
+            placed = _placed(inner, trace)
+            return placed and (placed[0], op("mul", factor, placed[1]))
+        case Op("div", (inner, divisor)) if _is_number(divisor, trace):
+            placed = _placed(inner, trace)
+            return placed and (placed[0], op("div", placed[1], divisor))
+        case Op("place", (row,)):
+            index = term.option("index")
+            if isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], int):
+                return index[0], row
+    return None
+
+
+def _is_number(expr: Expr, trace: Trace) -> bool:
+    """Whether a formula is made of numbers alone, so that it may stand before or behind a row."""
+    shapes = {step.id: step.shape for step in trace.steps}
+    shapes |= {name: given.shape for name, given in trace.unknown.items()}
+    entered = all(not isinstance(node, Op) or not node.options for node in walk(expr))
+    return entered and all(shapes.get(name) == () for name in symbols(expr))
+
+
+def _is_of_start(step: Step, over: OverTime) -> bool:
+    """Whether it is the gradient of what the first step starts from, and comes through it alone."""
+    by = step_of(quantity(step.id).by)
+    used = [step_of(found.by or found.name) for found in map(quantity, symbols(step.expr))]
+    steps = {each[1] for each in used if each and each[0] in over.bases}
+    if by is None or by[0] not in over.bases or by[1] >= over.first:
+        return False
+    return max(steps, default=0) == over.first  # the start itself may stand in it, too
+
+
+def _of_family(trace: Trace, over: OverTime, family: Family) -> Iterator[Step]:
+    """The recursion of a gradient, and what it is at the last step where that is unlike."""
+    for form in family.forms:
+        step = trace.step(family.ids[form.steps[0]])
+        at_end = len(family.forms) > 1 and form.steps == (over.last,)
+        if at_end:
+            expr = _end(step.expr, over, trace.bases.first)
+            yield replace(step, id=_at_end(step.id, over), expr=expr)
+            continue
+        start = f"{over.length}-1" if len(family.forms) > 1 else over.length
+        note = f"for {over.letter} = {start}, …, {over.first}"
+        if form.later and len(family.forms) == 1:
+            note += f", and 0 behind the last step, at {over.length}+1"
+        rule = "through-time" if family.through_time else "at-every-step"
+        yield replace(step, id=family.name, expr=form.expr, note=note, rule=rule)
+
+
+def _whole(expr: Expr, over: OverTime, first: int) -> Expr:
+    """A formula of the whole: its sums over all steps, and what it has of the last one."""
+    ended = _end(_with_sums(expr, over, first), over, first)
+    left = [name for name in symbols(ended) if _names_a_step(name, over)]
+    if left:
+        raise NotAlikeError(
+            f"{left[0]} is of one step, and their number is the letter {over.length}"
+        )
+    return ended
+
+
+def _with_sums(expr: Expr, over: OverTime, first: int) -> Expr:
+    """A formula with each sum over all steps in it written as one, beside what else adds up."""
+
+    def found(node: Expr) -> Expr | None:
+        if whole := summed(node, over, first) or _sum_of_steps(node, over, first):
+            return whole
+        terms = [*addends(node)]
+        behind = [term for term in terms if step_behind(term, over) is not None]
+        if not 0 < len(behind) < len(terms):
+            return None
+        total = summed(added(tuple(behind)), over, first)
+        rest = tuple(_with_sums(term, over, first) for term in terms if term not in behind)
+        return total and added((*rest, total))
+
+    return rewrite(expr, found)
+
+
+def _sum_of_steps(expr: Expr, over: OverTime, first: int) -> Op | None:
+    """Σₜ of what each step of the forward pass gives."""
+    found: dict[int, list[Expr]] = {}
+    for term in addends(expr):
+        steps = {
+            own[1] for name in symbols(term) if (own := step_of(name)) and own[0] in over.bases
+        }
+        if len(steps) != 1:
+            return None
+        (t,) = steps
+        found[t] = [*found.get(t, []), at_letter(term, over, t, first)]
+    if sorted(found) != [*over.steps] or any(each != found[over.first] for each in found.values()):
+        return None
+    return op("sum_over", added(found[over.first]), index=over.letter)
+
+
+def _end(expr: Expr, over: OverTime, first: int) -> Expr:
+    """What stands at the last step, counted from it: h_4 as h_T where four are written out."""
+    return at_letter(expr, replace(over, letter=over.length), over.last, first)
+
+
+def _at_end(id: str, over: OverTime) -> str:
+    return name_at_letter(id, replace(over, letter=over.length), over.last)
+
+
+def _names_a_step(name: str, over: OverTime) -> bool:
+    """Whether a name counts back from the last step, which says nothing of any other."""
+    before = at_step("", f"{over.length}-").removesuffix("}")
+    return before in name and any(base + before in name for base in over.bases)
