@@ -132,6 +132,12 @@ SUMS = {
     "in a root": (TANH, "S = sum(t in 1..T, (h_t - y[t])^2)", "L = sqrt(S)"),
     "a penalty": (TANH, "L = sum(t in 1..T, (h_t - y[t])^2) + r * w^2 + h_T * w"),
     "the start again": ("h_t = w * h_{t-1}^2 + x[t] * h_{t-1}", "L = (h_T - r)^2"),
+    "in no size": ("h_t = h_{t-1} + tanh(w * h_{t-1})", "L = (h_T - r)^2"),
+    "in no size, with a mean": (
+        "z_t = w * h_{t-1}",
+        "h_t = h_{t-1} + r * sigmoid(z_t)",
+        "L = h_T + mean(t in 1..T, h_t^2)",
+    ),
     "the last is apart": (TANH, "L = r * sum(t in 1..T, h_t^2) + h_T^2 * w"),
 }
 
@@ -142,8 +148,10 @@ SUMS = {
 def test_sums_stand_wherever_the_loss_has_them(
     kind: str, trained: tuple[str, ...], last: int
 ) -> None:
-    step, *ends = SUMS[kind]
-    body = f"  - for t in 1..T:\n      - {step}\n" + "".join(f"  - {end}\n" for end in ends)
+    steps = "".join(
+        f"      - {each}\n" if "_t =" in each else f"  - {each}\n" for each in SUMS[kind]
+    )
+    body = f"  - for t in 1..T:\n{steps}"
     drawn_ = np.random.default_rng(last).uniform(0.2, 0.9, (2, last))
     v: dict[str, Any] = {"x": drawn_[0], "y": drawn_[1], "w": 0.7, "r": 0.4, "h_0": 0.3}
     v = {name: np.asarray(each) for name, each in v.items() if re.search(rf"\b{name}\b", body)}
@@ -156,6 +164,7 @@ def test_sums_stand_wherever_the_loss_has_them(
     trace = worked(file_of(v, body.replace("..T", f"..{last}").replace("h_T", f"h_{last}"), **keys))
     known = values_of(trace) | {name: given.value for name, given in trace.given.items()}
     known |= {name: np.zeros(()) for name in (f"dL/dh_{last + 1}", f"h_{last + 1}")}
+    known |= {"T": np.asarray(last), f"dL/dz_{last + 1}": np.zeros(())}
     for name in ("dL/dx", "dL/dy"):
         known |= {f"{name}_{t}": row for t, row in enumerate(known.get(name, ()), start=1)}
     checked = 0
@@ -170,7 +179,8 @@ def test_sums_stand_wherever_the_loss_has_them(
             np.testing.assert_allclose(value(at_step(formula, t, last), known), wanted, rtol=1e-9)
             checked += 1
     assert checked > 2 * last
-    assert trained or {"dL/dx_t", "dL/dh_0", "dL/dw"} <= {*found}
+    wanted_names = {"dL/dh_0", "dL/dw", *(["dL/dx_t"] if "x" in v else [])}
+    assert trained or wanted_names <= {*found}
 
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
@@ -193,6 +203,26 @@ def test_what_cannot_be_said_for_any_length_is_refused(text: str, options: tuple
     result = CliRunner().invoke(main, ["derive", "-", *options], input=text)
     assert result.exit_code == 2
     assert "instead:" in result.output
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("h_t = h_{t-1} + tanh(W @ h_{t-1} + x[t])", "`T` is no number here"),
+        ("h_t = y * h_{t-1}", "`h_T` is not known"),
+    ],
+)
+def test_steps_in_no_size_take_nothing_of_their_own(body: str, message: str) -> None:
+    text = f"""shapes: {{W: [n, n], h_0: [n], y: [n], x: [m, n]}}
+equations:
+  - for t in 1..T:
+      - {body}
+  - L = half_squared_error(h_T, y)
+"""
+    other = text if "x[t]" in body else text.replace("1..T", "1..y")
+    result = CliRunner().invoke(main, ["derive", "-"], input=other)
+    assert result.exit_code == 2
+    assert message in result.output
 
 
 def test_a_longer_letter_counts_the_steps_as_well() -> None:

@@ -17,7 +17,7 @@ from backprop_cli.operations.worked_out import in_steps, with_named_arguments
 from backprop_cli.problem.ids import taken
 from backprop_cli.problem.model import Equation, letters_of, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
-from backprop_cli.problem.problem_data import Problem, Text, kinks
+from backprop_cli.problem.problem_data import ForEach, Problem, Text, kinks
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import Scope, dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name
@@ -115,11 +115,27 @@ def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
 
 def unroll(read: Equations) -> None:
     """Takes what is written once for several steps once for each."""
-    sizes = frozenset() if read.numbers else letters_of(read.shapes.values())
+    sizes = frozenset() if read.numbers else letters_of(read.shapes.values()) | _depths(read)
     found = unrolled(read.problem.equations or (), read.values, read.complaints, sizes)
     read.stated, read.over_time = found.equations, tuple(found.over_time)
     read.lengths = found.lengths
     read.hints = hints(read.over_time, read.values)
+
+
+def _depths(read: Equations) -> frozenset[str]:
+    """The letters that count steps which take nothing of their own: layers, or rounds of a map."""
+    equations = read.problem.equations or ()
+    taken = {each.text.partition("=")[0].strip() for each in equations if isinstance(each, Text)}
+    found = set()
+    for each in equations:
+        if not isinstance(each, ForEach) or not is_name(last := each.last.text.strip()):
+            continue
+        own = re.compile(rf"\[[^\]]*\b{re.escape(each.letter)}\b")
+        used = " ".join(text.text for text in each.equations)
+        if last not in {*read.values, *taken} and not own.search(used):
+            found.add(last)
+            read.shapes.setdefault(last, ())
+    return frozenset(found)
 
 
 def read_equations(read: Equations) -> None:
