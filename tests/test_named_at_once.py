@@ -305,3 +305,12 @@ def test_a_factor_so_near_to_1_is_none() -> None:
     report = problem.check({"T": (right * np.float32(1.00001)).astype("float32")})
     assert report.results[0].verdict == "correct" or "constant-factor" not in named(report, "T")
     assert "constant-factor" in named(problem.check({"T": right * np.float32(1.01)}), "T")
+
+
+def test_a_number_near_a_whole_multiple_is_no_multiple() -> None:
+    """38.0002 times what another sign would give is a number like any other."""
+    values = {"a": 1.2, "b": 1.4375}
+    problem = backprop.load({"values": values, "equations": ["s = a - b", "L = s^2 + a + b"]})
+    for factor, is_named in ((38.0002, False), (38, True)):
+        found = named(problem.check({"s": np.float64(factor * (1.2 - 1.4375))}), "s")
+        assert bool(found) == is_named, found

@@ -65,14 +65,19 @@ def ratio(value: Array, right: Array, unit: Array) -> float | None:
         return None  # so near to 1 that floats alone make a factor of anything else
     if is_same(value, 0 * right, unit):
         return None  # noise about 0 is no part of anything
-    if is_same(value, right, unit) or (telling.sum() == 1 and not _is_whole(found)):
+    if is_same(value, right, unit):
         return None
-    return found
+    whole = _whole_factor(found) if telling.sum() == 1 else found
+    return found if whole is not None and is_same(value, whole * right, unit) else None
 
 
-def _is_whole(factor: float) -> bool:
+def _whole_factor(factor: float) -> float | None:
+    """The whole factor, or part, that a factor is near to."""
     size = max(abs(factor), 1 / abs(factor))
-    return size < _LARGEST_FACTOR and abs(size - round(size)) < 1e-4 * size
+    whole = round(size)
+    if size >= _LARGEST_FACTOR or abs(size - whole) >= 1e-4 * size:
+        return None
+    return float(np.copysign(whole if abs(factor) > 1 else 1 / whole, factor))
 
 
 def ratio_on(judge: Judge, name: str) -> float | None:

@@ -244,6 +244,8 @@ def other_losses(case: Case) -> Iterator[Change]:
     """Another loss, and the gradient of one, behind the same output."""
     if case.step.shape == ():
         for prediction, y in case.compared if case.step.phase == "forward" else ():
+            if prediction in case.followers:  # it is itself compared, or comes before what is
+                continue
             for value in _losses(case, prediction, y):
                 for count in sorted({1, *case.counts, *sizes_in(case, Sym(prediction))}):
                     yield "other-loss", op("div", value, num(count))
