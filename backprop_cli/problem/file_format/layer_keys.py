@@ -32,6 +32,7 @@ from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
 from backprop_cli.problem.text.other_keys import folded
 from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
+from backprop_cli.problem.typed_numbers import shown
 
 TYPES: MappingProxyType[str, LayerType] = MappingProxyType(
     {kind.name: kind for kind in (DENSE, *PICTURES, *IN_STEPS, *RECURRENT)}
@@ -58,9 +59,10 @@ def stated_parameters(number: int, layer: Layer) -> Iterator[tuple[str, Values]]
 
 
 _DEFAULT: Final = "dense"
+_AFTER = {folded(name): f"activation: {name} in the layer before it" for name in ACTIVATIONS}
 _ALSO = MappingProxyType(
     {
-        **{folded(name): f"activation: {name} in the layer before it" for name in ACTIVATIONS},
+        **_AFTER,
         **{word: kind.name for kind in TYPES.values() for word in kind.also.split()},
     }
 )
@@ -168,13 +170,16 @@ class LayerField(Struct, frozen=True):
         if not isinstance(node, MapNode):
             unexpected(node, name, self, complaints, self._instead(node))
             return None
+        node = _without_its_name(node, complaints)
         kind = _type_of(node, complaints)
         return RECORDS[kind].read(node, name, complaints) if kind else Layer(mark=node.mark)
 
     def _instead(self, node: Node) -> str | None:
-        """A layer: of so many units, where a number says how many; of a type, where it is named."""
+        """What to write for a number of units, a type, or an activation that stands alone."""
         text = node.text if isinstance(node, ScalarNode) else ""
         named = folded(text)
+        if named in _AFTER:
+            return f"{_AFTER[named]}, or {{weights: [[3, 6], [4, 5]], activation: {text}}}"
         kind = next((name for name in TYPES if folded(name) == named), _DEFAULT)
         with_numbers = TYPES[kind].example
         return (
@@ -191,6 +196,20 @@ def _of_type(name: str, schema: Schema) -> Schema:
     """The schema of a layer with the one type that it is for."""
     said = {**schema["properties"]["type"], "enum": [name, name.replace("-", "_")]}
     return {**schema, "properties": {**schema["properties"], "type": said}}
+
+
+def _without_its_name(node: MapNode, complaints: Complaints) -> MapNode:
+    """The keys of a layer that stand one level too deep, as under `Linear`; the complaint."""
+    if len(node.entries) != 1:
+        return node
+    ((name, entry),) = node.entries.items()
+    if not isinstance(entry.value, MapNode) or any(name in one.keys for one in RECORDS.values()):
+        return node
+    kind = next((f"type: {one}, " for one in TYPES if folded(one) == folded(name)), "")
+    keys = ", ".join(f"{key}: …" for key in entry.value.entries)
+    message = f"the keys of a layer stand in its own line, not under {shown(name)}"
+    complaints.add(message, entry.key.mark, f"{{{kind}{keys}}}")
+    return entry.value
 
 
 def _type_of(node: MapNode, complaints: Complaints) -> str | None:

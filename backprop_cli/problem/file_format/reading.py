@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.array_files import is_reference
+from backprop_cli.problem.file_format import stray
 from backprop_cli.problem.file_format.fields import (
     Bounds,
     Choice,
@@ -43,57 +42,20 @@ from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Valu
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name, plain_name
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, read_tree
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, read_tree
 from backprop_cli.problem.typed_numbers import shown
 
 
 def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
     """What a problem file says, as far as it can be read; None where nothing can be made of it."""
     node = read_tree(data, complaints)
-    if node is None:
+    if node is None or stray.is_told(node, complaints):
         return None
-    if isinstance(node, MapNode) and "equations" in node.entries and "layers" not in node.entries:
-        _put_under_values(node, complaints)
+    if isinstance(node, MapNode) and "layers" not in node.entries:
+        keys = {*PROBLEM.keys, *PROBLEM.aliases}
+        stray.put_under_equations(node, keys, complaints)
+        stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)
     return PROBLEM.read(node, "the file", complaints)
-
-
-def _put_under_values(node: MapNode, complaints: Complaints) -> None:
-    """Takes numbers that equations use from beside `equations` to `values`, where they belong.
-
-    Read as keys of the file they would lead to a complaint at every formula that uses them.
-    """
-    keys = {*PROBLEM.keys, *PROBLEM.aliases} - {*_OF_LAYERS}
-    strays = [name for name in node.entries if name not in keys and is_name(name)]
-    if not strays:
-        return
-    values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
-    if not isinstance(values.value, MapNode):
-        return
-    used = set(_WORD.findall(" ".join(_texts(node.entries["equations"].value))))
-    for name in strays:
-        entry = node.entries[name]
-        if name in used and (not isinstance(entry.value, MapNode) or is_reference(entry.value)):
-            message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
-            complaints.add(message, entry.key.mark, f"values: {{{name}: …}}")
-            values.value.entries.setdefault(name, node.entries.pop(name))
-            node.entries["values"] = values
-
-
-_WORD = re.compile(r"[^\W\d]\w*")
-
-
-def _texts(node: Node, *, keys: bool = False) -> Iterator[str]:
-    """All that is written in a part of a file, with its keys or without."""
-    if isinstance(node, ScalarNode):
-        yield node.text
-    elif isinstance(node, ListNode):
-        for item in node.items:
-            yield from _texts(item, keys=keys)
-    else:
-        for entry in node.entries.values():
-            if keys:
-                yield entry.key.text
-            yield from _texts(entry.value, keys=keys)
 
 
 def schema() -> Schema:
@@ -183,7 +145,16 @@ def _lost(given: Given) -> Iterator[str]:
         ends = [item.line for item in items[1:]] + [max(wrong, default=0) + 1]
         for item, end in zip(items, ends, strict=False):
             if not wrong.isdisjoint(range(item.line, max(end, item.line + 1))):
-                yield from _WORD.findall(" ".join(_texts(item, keys=True)))
+                yield from stray.words(item)
+
+
+_ONLY_LAYERS_HAVE = frozenset({"weights", "activation", "units"})
+
+
+def _as_layer(node: Node) -> str | None:
+    """What to write for a layer that stands under a name of its own, such as `hidden`."""
+    is_layer = isinstance(node, MapNode) and not _ONLY_LAYERS_HAVE.isdisjoint(node.entries)
+    return other_keys.A_LAYER if is_layer else None
 
 
 PROBLEM = Record(
@@ -264,6 +235,7 @@ PROBLEM = Record(
     _problem,
     "keys such as `x: [1, 0]`, one a line",
     other_keys.OF_PROBLEM,
+    by_form=_as_layer,
 )
 
 

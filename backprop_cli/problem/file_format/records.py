@@ -96,11 +96,16 @@ def _is_empty(node: Node) -> bool:
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def _shows_nothing(_: Node) -> None:
+    return None
+
+
 class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data.
 
     `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead;
-    `owned` are keys of records of another type, with the types that have them.
+    `owned` are keys of records of another type, with the types that have them. `by_form` says what
+    to write for a value that shows what it is, whatever it is called.
     """
 
     called: str
@@ -109,6 +114,7 @@ class Record(Struct, Generic[T], frozen=True):
     example: str | None = None
     meant: Mapping[str, str] = NOTHING
     owned: Mapping[str, str] = NOTHING
+    by_form: Callable[[Node], str | None] = _shows_nothing
     words: ClassVar[str] = "a mapping (`key: value`)"
 
     @property
@@ -206,6 +212,8 @@ class Record(Struct, Generic[T], frozen=True):
     def _instead(self, entry: Entry) -> str | None:
         """What was probably meant by a key that there is not."""
         text = entry.key.text
+        if (shown_by_form := self.by_form(entry.value)) is not None:
+            return shown_by_form
         spelt = (text, text.casefold(), folded(text))
         meant = next((self.meant[spelling] for spelling in spelt if spelling in self.meant), None)
         if meant in self.keys:

@@ -14,7 +14,7 @@ def _meant(said: Mapping[str, str]) -> Mapping[str, str]:
 
 
 _UPDATE = "update: {rule: sgd, learning_rate: 0.1}"
-_LAYER = "layers: with a line `- {weights: …, bias: …}` for each layer"
+A_LAYER: Final = "layers: with a line `- {weights: …, bias: …}` for each layer"
 
 OF_PROBLEM: Final = _meant(
     {
@@ -29,7 +29,7 @@ OF_PROBLEM: Final = _meant(
         "x: [1, 2], a number for each input": "x1 x2 x3 x4",
         "y: [1, 0], a number for each output": "y1 y2 y3",
         "layers": "network net model architecture hidden schichten couches capas strati layer",
-        _LAYER: "weights weight w w1 w2 bias biases b b1 b2 activation activations act",
+        A_LAYER: "weights weight w w1 w2 bias biases b b1 b2 activation activations act",
         "loss": (
             "cost error objective criterion lossfunction costfunction errorfunction l j e "
             "verlust verlustfunktion fehler perte coût pérdida coste perdita"
