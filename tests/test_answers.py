@@ -143,6 +143,45 @@ def test_matrices(typed: str, shape: tuple[int, ...] | None, found: list[float] 
         assert (answer.shape, values(answer)) == (shape, found)
 
 
+WRITTEN_OR_PRINTED = {
+    "(4, 0)": [4, 0],
+    "(4; 0)": [4, 0],
+    "((4), (0))": [4, 0],
+    "(8/2, (1 - 1)*3)": [4, 0],
+    "(8/2, (1-1)*3)": [4, 0],
+    "(max(4,0), 0)": [4, 0],
+    "(4, 0)^T": [4, 0],
+    '"[4, 0]ᵀ"': [4, 0],
+    '"[[4, 0], [1, 2]]^T"': None,  # of a matrix it would be another one
+    "np.array([4, 0])": [4, 0],
+    "array([4., 0.], dtype=float32)": [4, 0],
+    "tensor([4., 0.], grad_fn=<AddBackward0>)": [4, 0],
+    "[np.float64(4.0), np.float32(0.0)]": [4, 0],
+    "[tensor(4.), tensor(0.)]": [4, 0],
+    "list([4, 0])": None,
+    "(4; 0": None,
+    "[np.float64(4, 0)]": None,
+}
+
+
+@pytest.mark.parametrize("typed", WRITTEN_OR_PRINTED)
+def test_a_vector_as_people_write_and_programs_print_it(typed: str) -> None:
+    answer = one(f"Z1: {typed}")
+    found = WRITTEN_OR_PRINTED[typed]
+    assert answer.trouble if found is None else values(answer) == found
+
+
+def test_what_is_printed_with_its_type_keeps_its_digits() -> None:
+    cell = one("L: np.float64(0.50)").cells[()]
+    assert cell is not None
+    assert (cell.value, cell.unit) == (0.5, 0.01)
+
+
+def test_a_matrix_in_round_brackets() -> None:
+    assert values(one("dL/dW1: ((1, 2), (3, 4))")) == [1, 2, 3, 4]
+    assert values(one("dL/dW1: (1, 2; 3, 4)")) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("typed", ["[1, 2]", "[[1, 2]]", "[[1], [2]]", '"1 2"', '"1; 2"'])
 def test_a_vector_may_be_a_row_or_a_column(typed: str) -> None:
     answer = one(f"Z1: {typed}")

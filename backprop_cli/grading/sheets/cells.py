@@ -19,12 +19,14 @@ from backprop_cli.problem.arrays import entries, kind_of, lines_of, named_number
 from backprop_cli.problem.text.commas import (
     Pair,
     has_spaces,
+    in_square_brackets,
     is_pair,
     pair_of,
     refuse_quotes,
     refuse_semicolons,
     with_points,
     without_brackets,
+    without_type,
 )
 from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import (
@@ -170,7 +172,7 @@ class _Reader(Struct):
 
     def _text(self, node: ScalarNode) -> Shape:
         text = node.text
-        if (plain := without_brackets(text)) != text:  # as a program prints a list into a text
+        if (plain := without_brackets(in_square_brackets(text))) != text:
             return self._text(replace(node, text=plain))
         if _simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
@@ -203,6 +205,7 @@ class _Reader(Struct):
             raise UnreadableError("there are far more entries here than the quantity has", mark)
 
     def _cell(self, text: str, mark: Mark) -> Typed | None:
+        text = without_type(text)
         if (simple := _simple(text)) is not None:
             return Typed(text, *simple)
         if text.strip() in MISSING:

@@ -181,4 +181,37 @@ def without_brackets(text: str) -> str:
     return re.sub(r",\s*", ", ", rows)  # in brackets a comma separates
 
 
+def in_square_brackets(text: str) -> str:
+    """`(1; 2)`, `(1, 2)^T` and `tensor([1., 2.])`, as people and programs write them, as lists.
+
+    A vector is one, lying or standing; of a matrix `^T` would make another one, and stays.
+    """
+    printed = _printed(text)
+    listed = text if printed is None else re.split(r", *\w+=", printed[1], maxsplit=1)[0]
+    for _ in range(_DEEPEST):
+        listed = _several.sub(r"[\1]", listed)
+    if (column := _turned(listed)) is not None:
+        listed = column[1]
+    return listed if _in_brackets(listed) else text
+
+
+def without_type(text: str) -> str:
+    """One number that is printed with its type, `np.float64(0.5)`, without it."""
+    found = _of_type(text)
+    return text if found is None else found[1]
+
+
+_of_type = partial(
+    re.fullmatch, r"\s*(?:(?:np|numpy)\.float\d+|(?:torch\.)?tensor)\(([^()\[\],]*)\)\s*"
+)
+_several = re.compile(  # the first separator is found once, whatever follows it
+    r"(?<!\w)\(((?:[^(),;]|\([^()]*\))*[,;](?:[^()]|\([^()]*\))*)\)"
+)
+_DEEPEST = 6  # lists within lists
+
+
+_printed = partial(
+    re.fullmatch, r"\s*(?:\w+\.)?(?:array|tensor|matrix)\((.*)\)\s*", flags=re.DOTALL
+)
+_turned = partial(re.fullmatch, r"(\s*\[[^\[\]]*\])(?:\^T|ᵀ|\.T)\s*")
 _in_brackets = partial(re.fullmatch, r"\s*\[.*\]\s*", flags=re.DOTALL)
