@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +29,10 @@ def leaf(name: str, value: Any) -> Any:
     if isinstance(value, (str, int, float, type(None))) and not isinstance(value, np.generic):
         return value
     if isinstance(value, (list, tuple)):
-        return [leaf(name, item) for item in value] if _is_plain(value) else _array(name, value)
+        found = [leaf(name, item) for item in value] if _is_plain(value) else None
+        if found is None or any(isinstance(item, np.ndarray) for item in found):
+            return _array(name, value)  # rows of NumPy's numbers, say
+        return found
     return _array(name, value)
 
 
@@ -37,20 +41,48 @@ def _is_plain(value: Any) -> bool:
 
 
 def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
-    for step in ("detach", "cpu"):
-        value = getattr(value, step)() if hasattr(value, step) else value
-    try:
-        found = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        try:
-            found = np.asarray(value.float())  # a type that NumPy does not have
-        except Exception:  # noqa: BLE001  # whatever it is, it is no array
-            found = np.asarray(None)
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "__array__") for item in value):
+        value = [_array(name, item) for item in value]  # tensors, say, a row each
+    found = _read(name, value)
     if found.dtype.kind not in _NUMBERS:
         of = f"an array of {value.dtype}" if hasattr(value, "dtype") else type(value).__name__
-        message = f"numbers or an array belong here, not {of}"
-        raise Error(Complaint(message), source=name)
-    return found
+        instead = _INSTEAD.get(found.dtype.kind) if found.ndim else None
+        instead = "float(…)" if hasattr(value, "__float__") and not found.ndim else instead
+        raise _no_array(name, f"numbers or an array belong here, not {of}", instead)
+    if isinstance(found, np.ma.MaskedArray) and (masked := int(np.ma.getmaskarray(found).sum())):
+        said = "1 entry is masked" if masked == 1 else f"{masked} entries are masked"
+        raise _no_array(name, f"{said}, and numbers belong here", "the array with all its numbers")
+    return np.asarray(found)
+
+
+_INSTEAD: Final = {"O": "numbers of one type: .astype(float)", "U": ".astype(float)"}
+_DENSE: Final = ("toarray", "to_dense", "dequantize")
+"""What gives all the numbers of an array that is kept in another way: few of them, or as steps."""
+
+
+def _read(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """What NumPy makes of something, with the masks it has; any library may complain of it."""
+    try:
+        for step in ("detach", "cpu"):
+            value = getattr(value, step)() if hasattr(value, step) else value
+        with suppress(TypeError, ValueError, RuntimeError):
+            found: np.ndarray[Any, Any] = np.asanyarray(value)
+            if found.ndim or found.dtype != object or not hasattr(value, "shape"):
+                return found
+        if getattr(value, "is_complex", bool)():
+            value = value.resolve_conj().resolve_neg()
+            return np.asarray(value)
+        for step in ("float", *_DENSE):  # a type that NumPy does not have
+            with suppress(Exception):
+                return np.asarray(getattr(value, step)())
+        return np.asarray(value)
+    except Exception as error:  # noqa: BLE001  # whatever the other library says
+        message = f"{type(value).__name__} cannot be made an array of NumPy: {error}"
+        raise _no_array(name, message, "a NumPy array of its numbers") from None
+
+
+def _no_array(name: str, message: str, instead: str | None = None) -> Error:
+    return Error(Complaint(message, instead=instead), source=name)
 
 
 def leaves(tree: Mapping[Any, Any]) -> dict[str, Any]:

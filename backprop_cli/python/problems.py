@@ -80,7 +80,10 @@ def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Sour
     if isinstance(problem, Mapping):
         try:
             return Source(DICT, json.dumps(plain(problem), ensure_ascii=False).encode())
-        except (TypeError, ValueError, RecursionError) as error:
+        except RecursionError:
+            message = "lists are nested in lists more deeply than can be followed"
+            raise Error(Complaint(message), source=DICT) from None
+        except (TypeError, ValueError) as error:
             raise Error(Complaint(f"the dict cannot be read: {error}"), source=DICT) from None
     if isinstance(problem, bytes):
         return Source("<text>", problem)
