@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import isfinite
 from typing import Final, Literal, get_args
 
@@ -27,6 +28,11 @@ TOTALS = named(lambda record: record.adds and record.reduces)
 PRODUCTS = named(lambda record: record.multiplies)
 
 
+@cache
+def _decimal(count: int) -> Array:
+    return np.asarray(10.0**-count)
+
+
 class Unit(Struct, frozen=True):
     """The digits a sheet uses: so many decimals, or significant digits."""
 
@@ -36,7 +42,7 @@ class Unit(Struct, frozen=True):
     def at(self, value: Array) -> Array:
         """The unit of the last digit of numbers of this size; one for all where decimals count."""
         if not self.significant:
-            return np.asarray(10.0**-self.count)
+            return _decimal(self.count)
         size = np.abs(value)
         place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
         return 10.0 ** (place - self.count + 1)

@@ -32,6 +32,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, most, some
+from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit
 
@@ -92,6 +93,7 @@ class Standing(Struct):
     effort: Effort = field(default_factory=Effort)
     _here: Kept = field(default_factory=dict)  # the same until the next quantity is settled
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
+    _by: dict[tuple[Reading, Side | None], Enclosing] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
     _calculators: dict[_Person, Calculator] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Standing(Struct):
         self._calculators.clear()
         self._right[name] = self._redone(name)
         self._here.clear()
+        self._by.clear()
 
     def _told(self, reading: Reading) -> Reading:
         """The same reading by one name: with no values of few digits it takes none as typed."""
@@ -271,8 +274,11 @@ class Standing(Struct):
             return interval if side is None else side(interval)
 
         reading = self._told(reading)
-        key, unit = (id(expr), reading, side), reading.unit
-        return self._once(key, expr, lambda: enclosed(expr, named, unit, self._finer_than(unit)))
+        by = self._by.get((reading, side))
+        if by is None:
+            by = Enclosing(named, reading.unit, self._finer_than(reading.unit))
+            self._by[reading, side] = by
+        return self._once((id(expr), reading, side), expr, lambda: enclosed(expr, by))
 
     def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
@@ -306,9 +312,9 @@ class Standing(Struct):
         is not written.
         """
         inside, reading = way and way.inside, self._told(reading)
-        names = self._calculator(way, reading, number).interval
+        by = self._calculator(way, reading, number)
         again = id(expr), way, reading.repaired, reading.lax, number, last
-        return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
+        return self._once(again, expr, lambda: by.enclosed(expr, last or inside))
 
     def _calculator(self, way: Rounding | None, reading: Reading, number: int = 0) -> Calculator:
         key = way, reading.repaired, reading.lax, number
