@@ -110,7 +110,12 @@ _NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
 
 
 class WithProducts(Unit, frozen=True):
-    """The same digits, for all who write down the products of a sum or do not: the widest range."""
+    """The same digits, for who writes down a sum, or its products, or not: the widest range."""
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """A sum is written down by some, also of terms that were."""
+        return super().exact - TOTALS
 
     def room(self, terms: int, sizes: Array) -> Array:
         """How far roundings of so many products, and of their sum, may lead from it at most.

@@ -49,18 +49,20 @@ class Reading(Struct, frozen=True):
 
     `repaired` puts for wrong values what is right, `lax` takes values of too few digits as they
     were typed instead of as they should be, and `unit` is that to which steps that are not written
-    may have been rounded: in any way, or where it is `definite`, always in one and the same.
+    may have been rounded: in any way, or where it is `definite`, always in one and the same. With
+    `as_typed`, what is written stands for itself alone, as it does on a calculator.
     """
 
     repaired: bool = False
     lax: bool = False
     unit: Unit | None = None
     definite: bool = False
+    as_typed: bool = False
 
     @property
     def plainly(self) -> Reading:
         """The same with nothing rounded in between."""
-        return Reading(self.repaired, self.lax)
+        return replace(self, unit=None, definite=False)
 
 
 class Wanted(Struct, frozen=True, dict=True):
@@ -124,6 +126,12 @@ class Standing(Struct):
             self._seen = len(self.judged)
         return reading if self._vague else replace(reading, lax=False)
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether what was typed may be left alone, since nobody can divide by it and be right."""
+        wrong = self.key.dividing.intersection(self.judged)
+        return any(not self.judged[one].is_right for one in wrong)
+
     # A name ---------------------------------------------------------------------------------------
 
     def interval(self, name: str, reading: Reading) -> Interval:
@@ -142,7 +150,10 @@ class Standing(Struct):
         written = self.written.get(name)
         if written is None:
             return self.computed(name, reading)
-        interval = self._as_written(name, reading)
+        if reading.as_typed:
+            interval = self._calculator(None, reading).interval(name)
+        else:
+            interval = self._as_written(name, reading)
         if written.complete:
             return interval
         other, here = self.computed(name, reading), written.present
@@ -215,7 +226,7 @@ class Standing(Struct):
         if reading.unit is None:
             return interval
         widened = reading.unit.widened(interval)
-        if name not in self.key.never_zero:
+        if name not in self.key.never_zero or reading.as_typed:
             return widened
         low, high = reading.unit.without_zero(widened, self.enclosed(expr, reading.plainly))
         if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid"):
