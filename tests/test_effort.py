@@ -13,9 +13,10 @@ from oracles.operations import Example, examples, point
 from backprop_cli.algebra.expr import Expr, Sym, in_order, op
 from backprop_cli.cli.arguments import load
 from backprop_cli.grading.grader import Desk, Grader
-from backprop_cli.grading.judging.honest_intervals import _BOUNDED
+from backprop_cli.grading.judging.honest_intervals import _BOUNDED, Ways
 from backprop_cli.grading.lint.findings import lint
 from backprop_cli.grading.report_data import Submission
+from backprop_cli.operations import bounds
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.units import Rounding, Unit, WithProducts, persons
@@ -33,6 +34,15 @@ LIMITS = (20_000, 60_000, 150_000)
 def within(node: Expr) -> list[Expr]:
     """An operation alone, and as a step of a longer formula."""
     return [node, op("add", op("mul", Sym("q"), node), Sym("q"))]
+
+
+def added_up(node: Expr) -> list[Expr]:
+    """Its entries added up, and as many products of it."""
+    return [
+        op("mul", Sym("q"), op(name, one))
+        for name in ("sum", "mean")
+        for one in (node, op("mul", Sym("q"), node))
+    ]
 
 
 def values(example: Example) -> dict[str, Interval]:
@@ -63,7 +73,7 @@ def test_ways_that_differ_nowhere_are_one() -> None:
 @pytest.mark.parametrize("example", list(examples()), ids=str)
 def test_the_widest_range_holds_every_way(example: Example) -> None:
     names = values(example)
-    for expr in within(example.node):
+    for expr in (*within(example.node), *added_up(example.node)):
         if not in_order(expr).operations <= _BOUNDED:
             continue
         for unit in UNITS:
@@ -76,6 +86,39 @@ def test_the_widest_range_holds_every_way(example: Example) -> None:
                 assert not (beyond > HALF_THE_ROOM).any(), (str(expr)[:200], way)
 
 
+BLOCKS = {
+    (4, 2): op("contracted", Sym("a"), Sym("g"), by=(2, 2)),
+    (2, 4): op("contracted", Sym("a"), Sym("g"), by=(2, 2), layout="denominator"),
+    (): op("assembled", Sym("g"), op("mul", Sym("q"), Sym("g")), of=(2,), by=(2,)),
+}
+
+
+@pytest.mark.parametrize("shape", BLOCKS)
+def test_it_holds_what_only_grading_writes_too(shape: tuple[int, ...]) -> None:
+    """A gradient through a written Jacobian, and a Jacobian of the gradients of its rows."""
+    rng = np.random.default_rng(8)
+    node, shapes = BLOCKS[shape], {"a": shape, "g": (2,), "q": ()}
+    names = {name: bounds.point(rng.normal(size=shape)) for name, shape in shapes.items()}
+    for unit in UNITS:
+        widest = WithProducts(unit.count, unit.significant)
+        for expr in (node, *added_up(node)):
+            assert in_order(expr).operations <= _BOUNDED
+            low, high = enclosure(expr, names.__getitem__, widest, lambda _: True)
+            for way in persons(unit):
+                value = enclosure(expr, names.__getitem__, way.inside)[0]
+                beyond = np.maximum(low - value, value - high) / unit.at(value)
+                assert not (beyond > HALF_THE_ROOM).any(), way
+
+
+def test_what_is_not_tried_would_have_explained_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(PROBLEM.with_name("sigmoid-softmax.yaml")).model
+    grader = Grader(model, ENOUGH)
+    sheets = [typed(grader, *one) for one in ((2, 0), (3, 0.002), (3, 0.3))]
+    found = [Desk(model, most_work=ENOUGH).grade(sheet, "s.yaml") for sheet in sheets]
+    monkeypatch.setattr(Ways, "_in_range", lambda self, reading, expr, where, *_: where)
+    assert [Desk(model, most_work=ENOUGH).grade(sheet, "s.yaml") for sheet in sheets] == found
+
+
 # The end of it ------------------------------------------------------------------------------------
 
 
@@ -84,10 +127,9 @@ def desk(most: int) -> Desk:
     return Desk(load(PROBLEM).model, most_work=most)
 
 
-def typed(decimals: int, noise: float) -> bytes:
+def typed(grader: Grader, decimals: int, noise: float) -> bytes:
     """Everything, to so many decimals; with noise, garbage of about the right size."""
     rng = np.random.default_rng(5)
-    grader = desk(ENOUGH).grader
     lines = ["answers:"]
     for id in grader.key.asked:
         value = grader.truth[id] + noise * rng.normal(size=grader.truth[id].shape)
@@ -98,7 +140,12 @@ def typed(decimals: int, noise: float) -> bytes:
     return "\n".join(lines).encode()
 
 
-SHEETS = {"short": typed(2, 0), "right": typed(4, 0), "garbage": typed(3, 0.05)}
+GRADER = Grader(load(PROBLEM).model, ENOUGH)
+SHEETS = {
+    "short": typed(GRADER, 2, 0),
+    "right": typed(GRADER, 4, 0),
+    "garbage": typed(GRADER, 3, 0.05),
+}
 
 
 def verdicts(found: Submission) -> dict[str, tuple[str, ...]]:

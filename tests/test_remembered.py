@@ -24,8 +24,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Written
 from backprop_cli.grading.slips.detect import Detector
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.problem.text.parser import parse
-from backprop_cli.readings import intervals
-from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.intervals import Enclosing, enclosure
 from backprop_cli.readings.remembered import Remembered, enclosed, exactly
 from backprop_cli.readings.units import Rounding, Unit
 
@@ -53,7 +52,9 @@ def test_it_is_what_the_formula_gives(example: Example) -> None:
     for unit in UNITS:
         for names in (wide, sharp):
             right = enclosure(example.node, names.__getitem__, unit)
-            first, again = (enclosed(example.node, names.__getitem__, unit) for _ in range(2))
+            first, again = (
+                enclosed(example.node, Enclosing(names.__getitem__, unit)) for _ in range(2)
+            )
             assert same(first, right)
             assert again is first
 
@@ -67,8 +68,30 @@ def test_other_numbers_units_and_digits_are_not_taken_for_it() -> None:
         for x in (a, next_to, -a, a * np.nan):
             for finer in (None, {"b"}.__contains__, {"a", "b"}.__contains__):
                 names = {"a": (x, x), "b": (b - 0.1, b)}
-                found = enclosed(expr, names.__getitem__, unit, finer)
+                found = enclosed(expr, Enclosing(names.__getitem__, unit, finer))
                 assert same(found, enclosure(expr, names.__getitem__, unit, finer))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=str)
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_what_formulas_share_is_worked_out_once_and_changes_nothing(
+    example: Example, unit: Unit | None
+) -> None:
+    q = np.asarray(0.73)
+    names = {name: np.asarray(one, dtype=float) for name, one in point(example, 5).items()}
+    bounds = {name: (one - 0.01, one + 0.01) for name, one in names.items()} | {"q": (q, q)}
+    node = example.node
+    several = [
+        node,
+        op("mul", Sym("q"), node),
+        op("div", op("mul", Sym("q"), node), Sym("q")),  # what is exact counts there
+        op("add", op("mul", Sym("q"), node), Sym("q")),
+        node,
+    ]
+    shared = Enclosing(bounds.__getitem__, unit, {"q"}.__contains__)
+    for expr in several:
+        own = enclosure(expr, bounds.__getitem__, unit, {"q"}.__contains__)
+        assert same(shared.bounds(expr), own)
 
 
 def test_a_key_is_exact() -> None:
@@ -84,7 +107,7 @@ def test_a_key_is_exact() -> None:
 def test_large_arrays_are_not_kept() -> None:
     large = np.ones((30, 30))
     expr = op("exp", Sym("a"))
-    first, again = (enclosed(expr, lambda _: (large, large)) for _ in range(2))
+    first, again = (enclosed(expr, Enclosing(lambda _: (large, large))) for _ in range(2))
     assert first is not again
     assert same(first, again)
 
@@ -194,13 +217,13 @@ def test_who_is_wrong_behind_the_same_right_numbers_is_less_work(
 ) -> None:
     desk = Desk(load(PROBLEM).model)
     steps: list[NDArray[np.float64]] = []
-    of = intervals._Enclosing.step  # noqa: SLF001
+    of = Enclosing.step
 
     def counted(self: Any, node: Any, args: Any) -> Any:
         steps.append(node)
         return of(self, node, args)
 
-    monkeypatch.setattr(intervals._Enclosing, "step", counted)  # noqa: SLF001
+    monkeypatch.setattr(Enclosing, "step", counted)
     work = []
     for wrong in (".412, .588", ".433, .567", ".471, .529"):
         before = len(steps)

@@ -11,7 +11,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, wal
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Interval, is_point, point
-from backprop_cli.operations.table import TABLE, in_placeholders, operation
+from backprop_cli.operations.table import TABLE, in_placeholders
 from backprop_cli.readings.inside_operations import (
     PRODUCTS_BY_BLOCKS,
     ROUNDED_INSIDE,
@@ -45,8 +45,7 @@ def enclosure(
     The outermost step is not: its own rounding is that of the number typed. `finer` tells which
     names have more digits than that, so that there is something to round in their sum.
     """
-    with np.errstate(all="ignore"):
-        return _Enclosing(names, unit, finer=finer).of(expr).bare
+    return Enclosing(names, unit, finer).bounds(expr)
 
 
 class NoBoundsError(UserError):
@@ -69,42 +68,65 @@ class _Reached(Struct, frozen=True):
     digits: bool
 
 
-class _Enclosing:
-    """Goes through a formula from its leaves, without recursion: formulas may be deep."""
+class Enclosing:
+    """Bounds of formulas on the same numbers in one reading: what they share is worked out once.
+
+    It goes from the leaves up, without recursion: formulas may be deep.
+    """
 
     def __init__(
         self,
         names: Names,
-        unit: Unit | None,
-        within: bool = False,
+        unit: Unit | None = None,
         finer: Finer | None = None,
+        within: bool = False,
     ) -> None:
         self.names = names
         self.finer = finer
         self.unit = unit
         self.within = within  # an operation, whose sums may be of terms that nobody wrote down
         self.divides = True  # else nothing asks for what is exact
+        self.exact = unit.exact if unit is not None else EXACT
+        self.unwritten = SUMS if way_within(unit) == "no term" else frozenset[str]()
+        self.definite = unit is not None and unit.definite
+        self._known: dict[bool, dict[int, _Reached]] = {True: {}, False: {}}
+        self._held: list[Expr] = []  # so that no other part has the identity of one that is known
+
+    def bounds(self, expr: Expr) -> Interval:
+        """Those of a formula, whose last step is not rounded."""
+        with np.errstate(all="ignore"):
+            return self.of(expr).bare
 
     def of(self, expr: Expr) -> _Reached:
-        parts = in_order(expr).parts
-        self.divides = any(isinstance(one, Op) and one.name in _QUOTIENTS for one, _ in parts)
+        """What is known of a formula."""
+        found = in_order(expr)
+        self.divides = not found.operations.isdisjoint(_QUOTIENTS)
+        known = self._known[self.divides]
+        self._held.append(expr)
         done: list[_Reached] = []
-        for node, places in parts:
-            if isinstance(node, Op):
-                args = [done[place] for place in places]
-                done.append(self.at_once(node, args) or self.step(node, args))
-            else:
-                done.append(self.leaf(node))
+        for node, places in found.parts:
+            if (one := known.get(id(node))) is None:
+                one = known[id(node)] = self.part(node, [done[place] for place in places])
+            done.append(one)
         return done[-1]
+
+    def part(self, node: Expr, args: Sequence[_Reached]) -> _Reached:
+        """One part of a formula on arguments that are known."""
+        if not isinstance(node, Op):
+            return self.leaf(node)
+        return self.at_once(node, args) or self.step(node, args)
 
     def at_once(self, node: Op, args: Sequence[_Reached]) -> _Reached | None:
         """The same for one person's numbers, where nothing is written down within the operation."""
-        unit = self.unit
-        if unit is None or not unit.definite or self.divides or node.name not in _AT_ONCE:
+        if not self.definite or self.divides or node.name not in _AT_ONCE or self.adds_up(node):
             return None
-        if self.adds_up(node) or not all(arg.rounded[0] is arg.rounded[1] for arg in args):
-            return None
-        value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
+        values = []
+        for arg in args:
+            low, high = arg.rounded
+            if low is not high:
+                return None
+            values.append(low)
+        value = function_of(node)(*values, **dict(node.options))
         bare = point(np.asarray(value, dtype=float))
         return _Reached(bare, self.after(node, args, bare), bare, False)
 
@@ -133,11 +155,13 @@ class _Enclosing:
 
     def _where(self, x: str, interval: Interval, piece: Expr) -> Interval:
         names = self.names
-        inside = _Enclosing(lambda name: interval if name == x else names(name), self.unit, True)
+        inside = Enclosing(
+            lambda name: interval if name == x else names(name), self.unit, within=True
+        )
         return inside.of(piece).bare
 
     def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
-        """One operation on arguments that are known."""
+        """The same for any numbers."""
         if self.unit is None:
             found = self.clean(applied(node, [arg.exact for arg in args], None), node)
             return _Reached(found, found, found, True)
@@ -164,7 +188,7 @@ class _Enclosing:
 
     def adds_up(self, node: Op) -> bool:
         """Whether the terms of a sum are not written down; what stands beside a number is."""
-        adds = way_within(self.unit) == "no term" and node.name in SUMS
+        adds = node.name in self.unwritten
         return adds and not any(isinstance(arg, Num) for arg in node.args)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
@@ -173,9 +197,9 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        if self._is_step(node, unit) or node.name not in unit.exact:
+        if node.name not in self.exact or self._is_step(node, unit):
             return _within(node, unit.widened(bare))
-        if unit.definite or all(arg.digits for arg in args):
+        if self.definite or all(arg.digits for arg in args):
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
@@ -200,8 +224,11 @@ def _one_rounding(node: Op, terms: _Reached) -> Interval:
 
 def _within(node: Op, interval: Interval) -> Interval:
     """Nobody writes a number below the least value that there is."""
-    least = operation(node).least if node.name in TABLE else None
+    least = _LEAST.get(node.name)
     return interval if least is None else (np.maximum(interval[0], least), interval[1])
+
+
+_LEAST = {name: each.least for name, each in TABLE.items()}
 
 
 def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
@@ -243,7 +270,7 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     if found is None:
         raise NoBoundsError(node.name)
     names = dict(zip(found[1].names, args, strict=True))
-    return _Enclosing(names.__getitem__, unit, True).defined(found[0])
+    return Enclosing(names.__getitem__, unit, within=True).defined(found[0])
 
 
 _ALLOWANCES = frozenset({"huber"})

@@ -11,8 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from backprop_cli.algebra.expr import Expr, in_order
 from backprop_cli.operations.bounds import Interval
-from backprop_cli.readings.intervals import Finer, Names, enclosure
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.intervals import Enclosing
 
 Found = TypeVar("Found")
 
@@ -58,16 +57,12 @@ _MOST_ENTRIES: Final = 100
 _RANGES: Final = Remembered[Interval](500_000, lambda found: _MOST_ENTRIES + 2 * found[0].size)
 
 
-def enclosed(
-    expr: Expr, names: Names, unit: Unit | None = None, finer: Finer | None = None
-) -> Interval:
-    """What `enclosure` gives, worked out once for the same numbers."""
-    used = in_order(expr).names
-    known = {name: names(name) for name in used}
-    if sum(low.size for low, _ in known.values()) > _MOST_ENTRIES:
-        return enclosure(expr, known.__getitem__, unit, finer)
-    fine = frozenset() if finer is None else frozenset(filter(finer, used))
-    key = id(expr), unit, fine, *map(exactly, known.values())
-    return _RANGES.of(
-        key, expr, lambda: enclosure(expr, known.__getitem__, unit, fine.__contains__)
-    )
+def enclosed(expr: Expr, by: Enclosing) -> Interval:
+    """The bounds of a formula, worked out once for the same numbers."""
+    unit, finer, used = by.unit, by.finer, in_order(expr).names
+    known = [by.names(name) for name in used]
+    if sum(low.size for low, _ in known) > _MOST_ENTRIES:
+        return by.bounds(expr)
+    fine = None if finer is None else tuple(map(finer, used))
+    key = id(expr), unit, fine, *map(exactly, known)
+    return _RANGES.of(key, expr, lambda: by.bounds(expr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import isfinite
 from typing import Final, Literal, get_args
 
@@ -27,6 +28,11 @@ TOTALS = named(lambda record: record.adds and record.reduces)
 PRODUCTS = named(lambda record: record.multiplies)
 
 
+@cache
+def _decimal(count: int) -> Array:
+    return np.asarray(10.0**-count)
+
+
 class Unit(Struct, frozen=True):
     """The digits a sheet uses: so many decimals, or significant digits."""
 
@@ -36,7 +42,7 @@ class Unit(Struct, frozen=True):
     def at(self, value: Array) -> Array:
         """The unit of the last digit of numbers of this size; one for all where decimals count."""
         if not self.significant:
-            return np.asarray(10.0**-self.count)
+            return _decimal(self.count)
         size = np.abs(value)
         place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
         return 10.0 ** (place - self.count + 1)
@@ -104,7 +110,12 @@ _NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
 
 
 class WithProducts(Unit, frozen=True):
-    """The same digits, for all who write down the products of a sum or do not: the widest range."""
+    """The same digits, for who writes down a sum, or its products, or not: the widest range."""
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """A sum is written down by some, also of terms that were."""
+        return super().exact - TOTALS
 
     def room(self, terms: int, sizes: Array) -> Array:
         """How far roundings of so many products, and of their sum, may lead from it at most.

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from msgspec import Struct, field
 
+from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, some
+from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.remembered import enclosed
-from backprop_cli.readings.units import Rounding
+from backprop_cli.readings.units import Rounding, Unit
 
 _LONGEST = 8  # decimals of a number that is typed in full
 
@@ -35,6 +37,13 @@ class Calculator(Struct):
     number: int = 0
     found: dict[str, Array] = field(default_factory=dict)
     given_up: frozenset[str] | None = None
+    _by: dict[Unit | None, Enclosing] = field(default_factory=dict)
+
+    def enclosed(self, expr: Expr, unit: Unit | None) -> Interval:
+        """The bounds of a formula on these numbers, its steps rounded to a unit."""
+        if unit not in self._by:
+            self._by[unit] = Enclosing(self.interval, unit)
+        return enclosed(expr, self._by[unit])
 
     def interval(self, name: str) -> Interval:
         """One quantity as an interval without width."""
@@ -42,6 +51,7 @@ class Calculator(Struct):
             self.given_up = frozenset()
             self.given_up = frozenset(self._leading_nowhere())
             self.found.clear()
+            self._by.clear()
         if name not in self.found:
             for behind in self.key.behind_value(name, self.written):
                 if behind not in self.found:  # no recursion: chains may be long
@@ -60,7 +70,7 @@ class Calculator(Struct):
             expr, judged = key.first(name), self.judged[name]
             if expr is None or judged.is_right:
                 continue
-            value = enclosed(expr, self.interval)[0]
+            value = self.enclosed(expr, None)[0]
             if not every(np.isfinite(value) | judged.right):
                 yield from key.uses[name]
 
@@ -97,7 +107,7 @@ class Calculator(Struct):
         if expr is None:
             return self.key.truth[name]
         self.effort.pay(expr)
-        value = enclosed(expr, self.interval, self.way and self.way.inside)[0]
+        value = self.enclosed(expr, self.way and self.way.inside)[0]
         return value if self.way is None else self.way.written(value)
 
 

@@ -27,7 +27,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
 )
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.operations.masks import some
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Floating, Rounding, Unit, persons
 
 TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""
@@ -276,3 +276,17 @@ def says_enough(unit: Unit, asked: Unit) -> bool:
     Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
     """
     return not unit.significant or asked.significant or unit.count >= FEWEST_SIGNIFICANT
+
+
+def in_other_digits(unit: Unit) -> Iterator[Rounding]:
+    """Who writes decimals, and works with as many significant digits."""
+    steps = other_kind(unit)
+    for way in persons(unit, ("every product", "every step", "every step and sum")):
+        if steps is not None:
+            yield replace(way, steps=steps)
+
+
+def other_kind(unit: Unit) -> Unit | None:
+    """As many significant digits as decimals, where somebody may work with these."""
+    few = unit.significant or isinstance(unit, Floating) or unit.count < FEWEST_SIGNIFICANT
+    return None if few else Unit(unit.count, True)

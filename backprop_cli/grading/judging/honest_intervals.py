@@ -12,16 +12,17 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, in_order
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
+from backprop_cli.grading.judging.few_digits import in_other_digits
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
 from backprop_cli.operations.table import TABLE
-from backprop_cli.operations.window_values import FACTORS
 from backprop_cli.readings.inside_operations import BY_PRODUCTS
 from backprop_cli.readings.units import (
     EXACT,
+    TOTALS,
     WITHIN,
     Floating,
     Rounding,
@@ -63,6 +64,7 @@ class Ways(Struct, dict=True):
     value: Array
     base: Array | float
     wanted: Mask
+    typed: Interval
     again: Standing | None = None
     _found: list[Way] = field(default_factory=list)
     _rest: Iterator[Way] | None = None
@@ -184,7 +186,7 @@ class Ways(Struct, dict=True):
 
     def _by_detour(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         for one in (unit, *_finer(unit)) if some(self._reached(expr, self.wanted, unit)) else ():
-            yield from self._definitely(expr, one, WITHIN)
+            yield from self._definitely(expr, one, WITHIN, self.wanted)
 
     def _takes_a_detour(self, expr: Expr) -> bool:
         """Whether a formula has steps in place of one key: what these give at worst is nobody's."""
@@ -243,12 +245,12 @@ class Ways(Struct, dict=True):
         """
         padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if some(self._reached(expr, self.wanted, unit, padded=padded)):
-            yield from self._definitely(expr, unit, WITHIN)
+            yield from self._definitely(expr, unit, WITHIN, self.wanted)
             if padded:
                 yield from self._padded(expr, unit)
             if self._near(self.wanted, _FAR):
                 for more in _finer(unit):
-                    yield from self._definitely(expr, more, WITHIN)
+                    yield from self._definitely(expr, more, WITHIN, self.wanted)
 
     def _persons(self, expr: Expr, unit: Unit, untold: Mask, told_: Mask) -> Iterator[Way]:
         """Who rounds, or cuts off, all the time; where a range tells enough, only each product.
@@ -263,10 +265,10 @@ class Ways(Struct, dict=True):
                 yield self._way(partly, False)
             if self._near(untold, _FAR):
                 for more in _finer(unit):
-                    yield from self._definitely(expr, more, WITHIN)
+                    yield from self._definitely(expr, more, WITHIN, untold)
         elif self._near(told_, _FAR) and _has_products(expr):
             for one in (unit, *_finer(unit)):
-                yield from self._definitely(expr, one, _PRODUCTS)
+                yield from self._definitely(expr, one, _PRODUCTS, told_)
 
     def _apart(self, expr: Expr, ways: Iterable[Rounding], number: int = 0) -> Iterator[Rounding]:
         """Those of some ways that may differ in a formula and what is worked out on the way."""
@@ -288,8 +290,12 @@ class Ways(Struct, dict=True):
     def _behind(self) -> Sequence[str]:
         return self.standing.key.behind(self.name, self.standing.written)
 
-    def _definitely(self, expr: Expr, unit: Unit, within: Sequence[Within]) -> Iterator[Way]:
+    def _definitely(
+        self, expr: Expr, unit: Unit, within: Sequence[Within], where: Mask
+    ) -> Iterator[Way]:
         """Who keeps so many digits; of a sum of products too: 1.0945 is 1.095 first, then 1.10."""
+        if not some(self._led_to(expr, where, unit)):
+            return
         for way in self._apart(expr, persons(unit, within)):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
@@ -307,20 +313,32 @@ class Ways(Struct, dict=True):
         """Where what was typed lies in the widest range of a formula, or next to it.
 
         That range holds what any definite way of rounding gives, the last step rounded, too, where
-        it is `padded`; of what is made of several sums none is known.
+        it is `padded`. Of what is made of sums over windows none is known.
         """
-        used = self._used(expr, self._behind)
-        if not used.operations <= _BOUNDED:
+        typed = point(self.value + self.base)
+        where = self._in_range(self.reading, expr, where, unit, typed, padded)
+        return self._led_to(expr, where, unit, padded)
+
+    def _led_to(self, expr: Expr, where: Mask, unit: Unit, padded: bool = False) -> Mask:
+        """The same from the numbers just as they were typed, for all that may be wanted."""
+        if self.reading.repaired and self.standing.gives_up:
             return where
-        by_product = not used.operations.isdisjoint(BY_PRODUCTS)
-        any_way = WithProducts(unit.count, unit.significant) if by_product else unit
-        reading = replace(self.reading, unit=any_way, definite=False)
-        low, high = self.standing.enclosed(expr, reading)
+        reading = replace(self.reading, as_typed=True)
+        return self._in_range(reading, expr, where, unit, self.typed, padded)
+
+    def _in_range(
+        self, reading: Reading, expr: Expr, where: Mask, unit: Unit, typed: Interval, padded: bool
+    ) -> Mask:
+        used = self._used(expr, self._behind)
+        if not some(where) or not used.operations <= _BOUNDED:
+            return where
+        adds_up = not used.operations.isdisjoint(BY_PRODUCTS | TOTALS)
+        any_way = WithProducts(unit.count, unit.significant) if adds_up else unit
+        low, high = self.standing.enclosed(expr, replace(reading, unit=any_way, definite=False))
         if padded:
             low, high = unit.widened((low, high))
-        typed = self.value + self.base
-        room = _BESIDE * unit.at(np.abs(typed))
-        return np.asarray(where & ~(np.maximum(low - typed, typed - high) > room))
+        room = _BESIDE * unit.at(np.abs(self.value + self.base))
+        return np.asarray(where & ~(np.maximum(low - typed[1], typed[0] - high) > room))
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
@@ -353,8 +371,8 @@ _MOST_FORMULAS = 8
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
 
-_ADDING = frozenset(name for name, each in TABLE.items() if each.entry or each.adds) | {"mean"}
-_KNOWN = (EXACT - {"to_winners"}) | {"add", "sub", "matmul", "outer", *FACTORS}
+_ADDING = frozenset(name for name, each in TABLE.items() if each.entry or each.adds)
+_KNOWN = (EXACT - {"to_winners"}) | {"add", "sub", "sum", *BY_PRODUCTS, "assembled"}
 _BOUNDED = (TABLE.keys() - _ADDING) | _KNOWN
 """Operations whose bounds have room for the rounding of all that may be written down in them."""
 
@@ -374,22 +392,6 @@ def _finer(unit: Unit) -> Iterator[Unit]:
     """The units of who keeps more digits than are asked, or in use."""
     for more in range(1, _MORE + 1):
         yield Unit(unit.count + more, unit.significant)
-
-
-def in_other_digits(unit: Unit) -> Iterator[Rounding]:
-    """Who writes decimals, and works with as many significant digits."""
-    steps = other_kind(unit)
-    for way in persons(unit, ("every product", "every step", "every step and sum")):
-        if steps is not None:
-            yield replace(way, steps=steps)
-
-
-def other_kind(unit: Unit) -> Unit | None:
-    """As many significant digits as decimals, where somebody may work with these."""
-    few = (
-        unit.significant or isinstance(unit, Floating) or unit.count < few_digits.FEWEST_SIGNIFICANT
-    )
-    return None if few else Unit(unit.count, True)
 
 
 def _has_products(expr: Expr) -> bool:

@@ -322,7 +322,7 @@ class _One:
     def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
-        ways = self._ways(reading, sought)
+        ways = self._ways(reading, sought, wanted)
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
@@ -351,7 +351,7 @@ class _One:
         self.verdicts[found] = verdict
         self.open = self.open & ~found
 
-    def _ways(self, reading: Reading, sought: Mask) -> Ways:
+    def _ways(self, reading: Reading, sought: Mask, wanted: Sequence[Wanted]) -> Ways:
         if reading not in self._known:
             base = self._base(reading.repaired)
             self._known[reading] = Ways(
@@ -362,6 +362,10 @@ class _One:
                 self.written.value - base,
                 base,
                 sought,
+                (
+                    reduce(np.minimum, [one.typed[0] for one in wanted]),
+                    reduce(np.maximum, [one.typed[1] for one in wanted]),
+                ),
                 self.judge.afresh if self.name in self.key.again else None,
             )
         return self._known[reading]

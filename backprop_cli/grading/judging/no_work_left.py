@@ -8,16 +8,18 @@ which something is left to be worked out is judged as any other.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
 from backprop_cli.grading.judging.standing import Standing
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, some
+from backprop_cli.readings.intervals import Enclosing, Names
 from backprop_cli.readings.remembered import enclosed
 
 _SAME = 3
@@ -201,20 +203,19 @@ def _is_flat(standing: Standing, name: str) -> bool:
     for expr in key.formulas.get(gradient, ()):
         if is_jacobian(expr) or not back & set(symbols(expr)):
             continue
-
-        def probed(used: str, typed: bool) -> Interval:
-            if used in back:
-                return point(_probe(key.truth[used].shape))
-            if typed:
-                return standing.as_typed(used)
-            return point(key.truth[used])
-
-        through, true = (
-            enclosed(expr, lambda used, typed=typed: probed(used, typed))[0]  # type: ignore[misc]
-            for typed in (True, False)
-        )
-        return _is_gone(through, key) and not _is_gone(true, key)
+        typed = _through(standing, expr, back, standing.as_typed)
+        true = partial(_through, standing, expr, back, lambda used: point(key.truth[used]))
+        return _is_gone(typed, key) and not _is_gone(true(), key)
     return False
+
+
+def _through(standing: Standing, expr: Expr, back: Collection[str], names: Names) -> Array:
+    """What comes back through a formula of gradients of about 1."""
+
+    def probed(used: str) -> Interval:
+        return point(_probe(standing.key.truth[used].shape)) if used in back else names(used)
+
+    return enclosed(expr, Enclosing(probed))[0]
 
 
 def _is_gone(slopes: Array, key: Key) -> bool:

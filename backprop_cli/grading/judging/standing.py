@@ -32,6 +32,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, most, some
+from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit
 
@@ -48,18 +49,20 @@ class Reading(Struct, frozen=True):
 
     `repaired` puts for wrong values what is right, `lax` takes values of too few digits as they
     were typed instead of as they should be, and `unit` is that to which steps that are not written
-    may have been rounded: in any way, or where it is `definite`, always in one and the same.
+    may have been rounded: in any way, or where it is `definite`, always in one and the same. With
+    `as_typed`, what is written stands for itself alone, as it does on a calculator.
     """
 
     repaired: bool = False
     lax: bool = False
     unit: Unit | None = None
     definite: bool = False
+    as_typed: bool = False
 
     @property
     def plainly(self) -> Reading:
         """The same with nothing rounded in between."""
-        return Reading(self.repaired, self.lax)
+        return replace(self, unit=None, definite=False)
 
 
 class Wanted(Struct, frozen=True, dict=True):
@@ -92,6 +95,7 @@ class Standing(Struct):
     effort: Effort = field(default_factory=Effort)
     _here: Kept = field(default_factory=dict)  # the same until the next quantity is settled
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
+    _by: dict[tuple[Reading, Side | None], Enclosing] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
     _calculators: dict[_Person, Calculator] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Standing(Struct):
         self._calculators.clear()
         self._right[name] = self._redone(name)
         self._here.clear()
+        self._by.clear()
 
     def _told(self, reading: Reading) -> Reading:
         """The same reading by one name: with no values of few digits it takes none as typed."""
@@ -120,6 +125,12 @@ class Standing(Struct):
             self._vague = any(some(one.imprecise) for one in self.judged.values())
             self._seen = len(self.judged)
         return reading if self._vague else replace(reading, lax=False)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether what was typed may be left alone, since nobody can divide by it and be right."""
+        wrong = self.key.dividing.intersection(self.judged)
+        return any(not self.judged[one].is_right for one in wrong)
 
     # A name ---------------------------------------------------------------------------------------
 
@@ -139,7 +150,10 @@ class Standing(Struct):
         written = self.written.get(name)
         if written is None:
             return self.computed(name, reading)
-        interval = self._as_written(name, reading)
+        if reading.as_typed:
+            interval = self._calculator(None, reading).interval(name)
+        else:
+            interval = self._as_written(name, reading)
         if written.complete:
             return interval
         other, here = self.computed(name, reading), written.present
@@ -212,7 +226,7 @@ class Standing(Struct):
         if reading.unit is None:
             return interval
         widened = reading.unit.widened(interval)
-        if name not in self.key.never_zero:
+        if name not in self.key.never_zero or reading.as_typed:
             return widened
         low, high = reading.unit.without_zero(widened, self.enclosed(expr, reading.plainly))
         if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid"):
@@ -271,8 +285,11 @@ class Standing(Struct):
             return interval if side is None else side(interval)
 
         reading = self._told(reading)
-        key, unit = (id(expr), reading, side), reading.unit
-        return self._once(key, expr, lambda: enclosed(expr, named, unit, self._finer_than(unit)))
+        by = self._by.get((reading, side))
+        if by is None:
+            by = Enclosing(named, reading.unit, self._finer_than(reading.unit))
+            self._by[reading, side] = by
+        return self._once((id(expr), reading, side), expr, lambda: enclosed(expr, by))
 
     def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
@@ -306,9 +323,9 @@ class Standing(Struct):
         is not written.
         """
         inside, reading = way and way.inside, self._told(reading)
-        names = self._calculator(way, reading, number).interval
+        by = self._calculator(way, reading, number)
         again = id(expr), way, reading.repaired, reading.lax, number, last
-        return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
+        return self._once(again, expr, lambda: by.enclosed(expr, last or inside))
 
     def _calculator(self, way: Rounding | None, reading: Reading, number: int = 0) -> Calculator:
         key = way, reading.repaired, reading.lax, number

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
-from backprop_cli.grading.judging.honest_intervals import in_other_digits, other_kind
+from backprop_cli.grading.judging.few_digits import in_other_digits, other_kind
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
