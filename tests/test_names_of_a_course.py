@@ -96,10 +96,20 @@ train: [w]
 """
 
 
-@pytest.mark.parametrize("name", ["dp/dz", "∂p/∂z", "dp/dw", "dz/dw"])
-def test_a_local_derivative_is_no_gradient_of_the_loss(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "id", "verdict"),
+    [("dp/dz", "dp/dz", "correct"), ("∂p/∂z", "dp/dz", "correct"), ("dz/dw", "dz/dw", "wrong")],
+)
+def test_a_local_derivative_is_no_gradient_of_the_loss(name: str, id: str, verdict: str) -> None:
     """It was graded as ∂L/∂z, and an honest 0.1966 there was "the local derivative alone"."""
     report = backprop.load(LOCAL).check({name: "0.1966"})
+    found = {result.id: result.verdict for result in report.results}
+    assert found.pop(id) == verdict
+    assert {*found.values()} == {"missing"}
+
+
+def test_one_through_another_equation_is_not_graded() -> None:
+    report = backprop.load(LOCAL).check({"dp/dw": "0.1966"})
     assert {result.verdict for result in report.results} == {"missing"}
     assert "is not worked out here, and is not graded" in report.remarks[0]
     assert "did you mean" not in report.remarks[0]

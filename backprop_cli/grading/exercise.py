@@ -10,10 +10,17 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.quantity import new_id, plain_id, quantity
-from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian, with_jacobians
-from backprop_cli.grading.judging.equivalent_ways import Formulas, fused_first
+from backprop_cli.grading.judging.answer_key import (
+    Key,
+    is_jacobian,
+    led_to,
+    never_zero,
+    uses_of,
+    with_jacobians,
+)
+from backprop_cli.grading.judging.equivalent_ways import fused_first
 from backprop_cli.grading.judging.stages import Stage, stages
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Index
@@ -88,16 +95,21 @@ class Exercise:
     """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
     `most_work` are the operations that solving it may take, `later` the updates that are followed
-    beside those that are asked for.
+    beside those that are asked for, `local` the derivatives of single equations that are judged as
+    well.
     """
 
     def __init__(
-        self, model: Model, most_work: int = MAX_WORK, later: Collection[int] = ()
+        self,
+        model: Model,
+        most_work: int = MAX_WORK,
+        later: Collection[int] = (),
+        local: Collection[str] = (),
     ) -> None:
         self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
-        pairs = asked_pairs(exact)
+        pairs = (*asked_pairs(exact), *sorted(local))
         request = Request(extra=pairs, max_work=most_work)
         solution = solve(exact, request)
         self.model = solution.model
@@ -137,7 +149,7 @@ class Exercise:
         formulas: dict[str, tuple[Expr, ...]] = {}
         for stage in self.stages:
             formulas |= stage.on_sheet(stage.verified(stage.formulas))
-        uses, never_zero = _uses(formulas), frozenset(_never_zero(formulas))
+        uses, positive = uses_of(formulas), frozenset(never_zero(formulas))
         return Key(
             self.truth,
             formulas,
@@ -147,8 +159,8 @@ class Exercise:
             self._on_sheet(lambda stage: {new_id(name): name for name in stage.model.trained}),
             uses,
             assumed=self.model.problem.grading.precision is None,
-            never_zero=never_zero,
-            dividing=frozenset(id for id, used in uses.items() if not never_zero.isdisjoint(used)),
+            never_zero=positive,
+            dividing=frozenset(id for id, used in uses.items() if not positive.isdisjoint(used)),
             forward=self._named(lambda step: step.phase == "forward"),
             again=self._named(lambda step: step.rule == "forward-again"),
             gradients=self._on_sheet(_gradients),
@@ -206,29 +218,34 @@ class Exercise:
         """
         fusion = self.model.fusion
         fused = fusion is not None and self.model.gradient(fusion.output) not in readable
-        return self._key_with(fused, frozenset(self._jacobians & set(readable)))
+        jacobians = frozenset(self._jacobians & set(readable))
+        skipped = led_to(jacobians, self.key.gradients).difference(readable)
+        if self.model.problem.equations is None:
+            skipped = frozenset()
+        return self._key_with(fused, jacobians, skipped)
 
     @cached_property
     def _jacobians(self) -> frozenset[str]:
         return self._named(lambda step: step.phase == "jacobian")
 
     @cached
-    def _key_with(self, fused: bool, jacobians: frozenset[str]) -> Key:
+    def _key_with(self, fused: bool, jacobians: frozenset[str], skipped: frozenset[str]) -> Key:
         if not fused and not jacobians:
             return self.key
         formulas = dict(self.key.formulas)
         for stage in self.stages:
             wanted = [id for id in stage.steps if stage.called(id) in jacobians]
-            own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted)
+            gone = [id for id in stage.steps if stage.called(id) in skipped]
+            own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted, gone)
             own = stage.verified(fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
-        uses = _uses(formulas)
+        uses = uses_of(formulas)
         return replace(self.key, formulas=formulas, uses=uses, _firsts={}, _pulled={})
 
-    def quantities(self) -> Quantities:
-        """What a sheet may name."""
+    def quantities(self, *, local: bool = False) -> Quantities:
+        """What a sheet may name; with derivatives of single equations or without."""
         later = {id: self.truth[id].shape for id in self.order if quantity(id).step > 1}
-        return Quantities(self.model, self.plan, later)
+        return Quantities(self.model, self.plan, later, local=local)
 
     def sample_axis(self, name: str) -> int | None:
         """The axis along which a quantity has its samples."""
@@ -369,28 +386,11 @@ class Exercise:
         return Mistaken(tuple(ids), stacked)
 
 
-_POSITIVE = {"div": 1, "ratio": 1, "xlogy": 1, "log": 0, "sqrt": 0}
-"""Operations that need an argument other than 0, and which it is."""
-
-
-def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:
-    """The names that each quantity is worked out from."""
-    return {name: symbols(first_way(ways) or ways[0]) for name, ways in formulas.items()}
-
-
 def _gradients(stage: Stage) -> Mapping[str, str]:
     """The gradient of each quantity that has one."""
     names = (*stage.model.definitions, *stage.model.given)
     found = {name: stage.model.gradient(name) for name in names}
     return {name: id for name, id in found.items() if id in stage.steps}
-
-
-def _never_zero(formulas: Formulas) -> Iterator[str]:
-    """The quantities that a formula divides by, or takes the logarithm of."""
-    for ways in formulas.values():
-        for node in walk(ways[0]):
-            if isinstance(node, Op) and node.name in _POSITIVE:
-                yield from symbols(node.args[_POSITIVE[node.name]])
 
 
 def _marked(grading: Grading) -> Grading:

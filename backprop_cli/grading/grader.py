@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.quantity import quantity, whole_id
+from backprop_cli.algebra.quantity import plain_id, quantity, whole_id
 from backprop_cli.errors import Mark, UserError, fault, told
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
@@ -35,6 +35,7 @@ from backprop_cli.problem.array_files import ArrayFileError, from_archive, from_
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.units import Floating, FloatType
+from backprop_cli.solving.asked import local_derivative
 from backprop_cli.solving.limits import MAX_WORK
 
 Results: TypeAlias = "tuple[Result, ...]"
@@ -55,10 +56,12 @@ class Grader(Exercise):
         most_work: int = MAX_WORK,
         alone: bool = False,
         later: Collection[int] = (),
+        local: Collection[str] = (),
     ) -> None:
-        super().__init__(model, most_work, later)
+        super().__init__(model, most_work, later, local)
         self._stated = model
-        self._following: dict[frozenset[int], Grader] = {}
+        self._local = local
+        self._following: dict[frozenset[int | str], Grader] = {}
         self._programs: dict[FloatType, Grader] = {}
         if alone:
             self.others = ()
@@ -90,8 +93,7 @@ class Grader(Exercise):
         """The verdicts and marks of one sheet."""
         if sheet.error is not None:
             return ungraded(sheet, self.most, sheet.error)
-        steps = {quantity(id).step for id in sheet.answers}
-        if (following := self.following(steps)) is not self:
+        if (following := self.following(sheet.answers)) is not self:
             return following.grade(sheet)
         results, remark = self._read(sheet)
         most = self.most if self._asks_all else sum(result.max_points for result in results)
@@ -112,19 +114,25 @@ class Grader(Exercise):
         """Whether what is missing costs points: a program may give the arrays it has."""
         return self.kind is None or self.model.problem.ask is not None
 
-    def following(self, steps: set[int]) -> Grader:
-        """The grader that follows these updates, too, as far as they are followed."""
-        known = {stage.number for stage in self.stages}
-        later = followed(steps) - known
-        if not later:
+    def following(self, ids: Collection[str]) -> Grader:
+        """The grader that follows the updates of these, too, as far as they are followed.
+
+        It has the derivatives of single equations that are among them.
+        """
+        later = followed({quantity(id).step for id in ids})
+        later -= {stage.number for stage in self.stages}
+        plain = {plain_id(id) for id in ids} - self.steps.keys() - self.truth.keys()
+        local = frozenset(id for id in plain if local_derivative(self.model, id) == id)
+        if not later and not local:
             return self
-        if later not in self._following:
+        wanted = later | local
+        if wanted not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
-            self._following[later] = self._typed_as(
-                Grader(self._stated, self.most_work, later=later)
+            self._following[wanted] = self._typed_as(
+                Grader(self._stated, self.most_work, later=later, local={*self._local, *local})
             )
-        return self._following[later]
+        return self._following[wanted]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
         """The results on a sheet, in the convention in which it is written; what to say of that."""
@@ -144,7 +152,10 @@ class Grader(Exercise):
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
         return tuple(
-            (other, self._typed_as(Grader(other.model, self.most_work, alone=True)))
+            (
+                other,
+                self._typed_as(Grader(other.model, self.most_work, alone=True, local=self._local)),
+            )
             for other in others(self._stated, programs=self.kind is not None)
         )
 
@@ -177,7 +188,7 @@ class Grader(Exercise):
         Which slips were made is not asked. `kept` is what was worked out for other numbers in its
         place, and is added to.
         """
-        grader = self.following({quantity(id).step for id in sheet.answers})
+        grader = self.following(sheet.answers)
         with np.errstate(all="ignore"):
             return Graded(grader, sheet, grader.right).alone(name, kept)
 
@@ -232,7 +243,7 @@ class Desk:
     def __init__(self, model: Model, folder: str | None = None, most_work: int = MAX_WORK) -> None:
         self.grader = Grader(model, most_work)
         self._folder = folder
-        self._known = self.grader.quantities()
+        self._known = self.grader.quantities(local=True)
         self._reader = Reader(self._known)
         self._arrays = ArraySheets(self.grader, self._known)
 
@@ -307,10 +318,10 @@ class Desk:
     def _followed(self, leaves: Mapping[str, Any]) -> tuple[Grader, ArraySheets]:
         """What grades arrays of the updates that are among these, whether asked for or not."""
         found = [meant(name, self._known) for name in leaves]
-        grader = self.grader.following({one.step for one in found if isinstance(one, Reference)})
+        grader = self.grader.following({one.text for one in found if isinstance(one, Reference)})
         if grader is self.grader:
             return grader, self._arrays
-        return grader, ArraySheets(grader, grader.quantities())
+        return grader, ArraySheets(grader, grader.quantities(local=True))
 
     def _fairer(self, computed: Sheet, kind: FloatType, typed: Sheet) -> Read:
         """As the numbers of a program, unless more of them are right as what somebody typed."""

@@ -14,8 +14,8 @@ from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.typed_numbers import shown
-from backprop_cli.solving.asked import asked_derivative
-from backprop_cli.solving.plan import Plan
+from backprop_cli.solving.asked import asked_derivative, in_derivative, local_derivative
+from backprop_cli.solving.plan import Plan, plan
 
 LONGEST_NAME: Final = 100
 _MOST_KEPT = 10_000  # names whose meaning is remembered
@@ -31,19 +31,27 @@ class Unknown(Struct, frozen=True):
 class Quantities:
     """The quantities of a problem, by every name they go by. Remembers what it has looked up.
 
-    `later` are the shapes of what belongs to later steps, by id with the step's number.
+    `later` are the shapes of what belongs to later steps, by id with the step's number. `local`:
+    derivatives of single equations, which nobody asks for, are quantities, too.
     """
 
     def __init__(
-        self, model: Model, plan: Plan, later: Mapping[str, Shape] = MappingProxyType({})
+        self,
+        model: Model,
+        planned: Plan,
+        later: Mapping[str, Shape] = MappingProxyType({}),
+        *,
+        local: bool = False,
     ) -> None:
         self._model = model
         given = {id: model.shapes[id] for id in model.given if id in model.shapes}
-        steps = {step.id: step.shape for step in plan.steps}
+        steps = {step.id: step.shape for step in planned.steps}
         self.shapes: dict[str, Shape] = {
             id: tuple(int(size) for size in shape) for id, shape in {**given, **steps}.items()
         }
         self._later = later
+        self._takes_local = local
+        self._local: dict[str, Shape] = {}
         self._base = model.problem.convention.indices
         self._updates = model.update.steps if model.update is not None and model.trained else 1
         self._found: dict[str, Reference | Unknown] = {id: Reference(id) for id in self.shapes}
@@ -63,7 +71,8 @@ class Quantities:
 
     def shape(self, id: str) -> Shape:
         """The shape of a quantity; `id` may carry the number of a step, whose batch is its own."""
-        return self._later.get(id) or self.shapes[plain_id(id)]
+        plain = plain_id(id)
+        return self._later.get(id) or self._local.get(plain) or self.shapes.get(plain, ())
 
     def counted(self, id: str, index: Index) -> Index | None:
         """An index as a person writes it, counted from 0; None where there is no such entry.
@@ -93,6 +102,8 @@ class Quantities:
         try:
             found = reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
         except UnknownIdError as unknown:
+            if (local := self._local_derivative(text)) is not None:
+                return local
             if asked_derivative(self._model, text) is not None:
                 return Unknown(f"{shown(text)} is not worked out here, and is not graded")
             message = str(unknown)
@@ -101,6 +112,17 @@ class Quantities:
             steps = f"{self._updates} step" + "s" * (self._updates != 1)
             return Unknown(f"there is no step {found.step}: this problem makes {steps}")
         return found
+
+    def _local_derivative(self, text: str) -> Reference | None:
+        """The derivative of one equation that `text` names, where such are taken."""
+        first = self._takes_local and "@" not in text
+        id = local_derivative(self._model, text) if first else None
+        if id is None:
+            return None
+        if id not in self._local:
+            size = map(int, plan(self._model, (id,)).shapes[id])
+            self._local[id] = tuple(size)
+        return in_derivative(id, text, (id,))
 
 
 def _ways(index: Index, shape: Shape, bases: Index) -> Iterator[Index]:

@@ -50,7 +50,7 @@ class Report(Shown):
     ) -> None:
         self._graded: Graded = summarised(problem, submissions, shared)
         self._grader = grader
-        self._known = grader.quantities()
+        self._known = grader.quantities(local=True)
 
     @property
     def passed(self) -> bool:

@@ -304,17 +304,21 @@ class PrintedFormulas:
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
             step = quantity(id).step
-            writer = self._writer_of(step)
+            writer = self._writer_of(step, id)
             formula = None if writer is None else writer(plain_id(id))
             self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
         return self._known[id]
 
-    def _writer_of(self, step: int) -> Callable[[str], str | None] | None:
-        """Of a step that nothing asks for, too, where somebody wrote of it."""
-        if step not in self._writers:
-            for stage in self._grader.following({step}).stages:
-                self._writers.setdefault(stage.number, self._writer(stage))
-        return self._writers.get(step)
+    def _writer_of(self, step: int, id: str) -> Callable[[str], str | None] | None:
+        """Of what nothing asks for, too, where somebody wrote of it."""
+        if (grader := self._grader.following({id})) is self._grader:
+            return self._writers.get(step)
+        if step in self._writers and step != 1:
+            return self._writers[step]
+        found = {stage.number: self._writer(stage) for stage in grader.stages}
+        if step != 1:
+            self._writers.update({**found, **self._writers})
+        return found.get(step)
 
     @cached_property
     def _writers(self) -> dict[int, Callable[[str], str | None]]:

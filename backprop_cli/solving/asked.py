@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from backprop_cli.algebra.expr import num, symbols
 from backprop_cli.algebra.quantity import (
     Second,
     change_id,
@@ -66,6 +67,21 @@ def asked_derivative(model: Model, text: str) -> str | None:
     if pair is None or pair[0] not in model.definitions or pair[1] not in model.shapes:
         return None
     return derivative_id(*pair)
+
+
+def local_derivative(model: Model, text: str) -> str | None:
+    """The derivative of one equation by what stands in it that a text, or an entry of it, names.
+
+    None for one of the loss, which is a gradient, and for what has more than two axes.
+    """
+    pair = _pair(text, [*model.definitions, *model.given], model.aliases)
+    if pair is None or model.problem.equations is None or model.samples is not None:
+        return None
+    of, by = pair
+    if of == model.target or by not in symbols(model.definitions.get(of, num(0))):
+        return None
+    shape = (*model.shapes[of], *model.shapes[by])
+    return derivative_id(of, by) if len(shape) <= 2 else None
 
 
 def asked_second(model: Model, text: str) -> Second | None:

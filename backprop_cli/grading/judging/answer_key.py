@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op, substitute
-from backprop_cli.algebra.quantity import derivative_id, quantity
+from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op, substitute, symbols, walk
+from backprop_cli.algebra.quantity import derivative_id, quantity, step_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
@@ -242,14 +242,40 @@ def points(grading: Grading, most: float, verdicts: NDArray[np.object_]) -> floa
     return round(most * kept, 9)
 
 
+_POSITIVE = {"div": 1, "ratio": 1, "xlogy": 1, "log": 0, "sqrt": 0}
+"""Operations that need an argument other than 0, and which it is."""
+
+
+def uses_of(formulas: Formulas) -> dict[str, tuple[str, ...]]:
+    """The names that each quantity is worked out from."""
+    return {name: symbols(first_way(ways) or ways[0]) for name, ways in formulas.items()}
+
+
+def never_zero(formulas: Formulas) -> Iterator[str]:
+    """The quantities that a formula divides by, or takes the logarithm of."""
+    for ways in formulas.values():
+        for node in walk(ways[0]):
+            if isinstance(node, Op) and node.name in _POSITIVE:
+                yield from symbols(node.args[_POSITIVE[node.name]])
+
+
 MOST_ENTRIES = 400
 """Jacobians of so many entries are worked out by hand, if at all."""
+_MOST_AT_ONCE = 100  # operations of a formula into which those of skipped gradients are put
 
 
 def with_jacobians(
-    model: Model, planned: Plan, formulas: Formulas, wanted: Collection[str]
+    model: Model,
+    planned: Plan,
+    formulas: Formulas,
+    wanted: Collection[str],
+    skipped: Collection[str] = (),
 ) -> Formulas:
-    """The formulas with those of the Jacobians wanted, and of what follows from them."""
+    """The formulas with those of the Jacobians wanted, and of what follows from them.
+
+    `skipped` are gradients that somebody has not written down: what is behind them may be worked
+    out by the Jacobians at once.
+    """
     steps = {step.id: step for step in planned.steps if step.phase == "jacobian"}
     found = dict(formulas)
     for id in wanted:
@@ -258,7 +284,40 @@ def with_jacobians(
             found[id] = (*formulas[id], *_pulled_back(model, planned, step))
             if by := quantity(id).by:
                 found |= _using(model, planned, found, steps, by)
+    ways = {id: found[id][-1] for id in skipped if found.get(id, ()) != formulas.get(id, ())}
+    ways = _each_from_behind(ways)
+    for id, exprs in found.items():
+        at_once = [substitute(expr, ways) for expr in exprs if ways.keys() & {*symbols(expr)}]
+        found[id] = (*at_once, *exprs)
     return found
+
+
+def _each_from_behind(ways: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Each formula with those of the others put in; none of those that get too long by it."""
+    sizes: dict[str, int] = {}
+    found: dict[str, Expr] = {}
+
+    def put_in(id: str) -> None:
+        behind = [name for name in symbols(ways[id]) if name in ways]
+        for name in behind:
+            if name not in sizes:
+                put_in(name)
+        nodes = [node.name if isinstance(node, Sym) else "" for node in walk(ways[id])]
+        sizes[id] = sum(sizes.get(name, 1) for name in nodes)
+        if sizes[id] <= _MOST_AT_ONCE:
+            found[id] = substitute(ways[id], {name: found[name] for name in behind})
+
+    for id in ways:
+        if id not in sizes:
+            put_in(id)
+    return found
+
+
+def led_to(jacobians: Collection[str], gradients: Mapping[str, str]) -> frozenset[str]:
+    """The gradients of what these Jacobians are by."""
+    read = [quantity(id) for id in jacobians]
+    found = (gradients.get(step_id(one.by, one.step)) for one in read if one.by)
+    return frozenset(id for id in found if id is not None)
 
 
 def _pulled_back(model: Model, planned: Plan, step: Planned) -> Iterator[Expr]:
