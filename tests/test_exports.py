@@ -17,6 +17,7 @@ import backprop_cli as backprop
 from backprop_cli.classroom.exports import answer_boxes
 from backprop_cli.classroom.exports.moodle_formulas import Typist
 from backprop_cli.cli import main
+from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
@@ -257,6 +258,29 @@ def test_marks_of_moodle_for_one_wrong_box_are_those_of_check(tmp_path: Path) ->
         correct = np.mean([entry.verdict == "correct" for entry in result.entries])
         found = share(inside(part, "correctness"), moved.ravel().tolist())
         assert found == pytest.approx(correct), unit
+
+
+LARGE = """values: {U: [[1000000000, 0.5], [-1, 2]], v: [0.5, -1]}
+equations: [s = U @ v, L = sum(s)]
+train: [v]
+"""
+
+
+def test_numbers_of_many_digits_in_moodle_are_typed_and_no_program_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a sheet. Read as arrays of a program, slips of programs were looked for at each try."""
+    monkeypatch.delattr("backprop_cli.grading.slips.program_detect.ProgramDetector.explain")
+    target = tmp_path / "question.xml"
+    assert exported("moodle", LARGE, target).exit_code == 0
+    desk = Desk(loaded(Source("large.yaml", LARGE.encode())).model)
+    (part,) = [one for one in parts(target) if name_of(one) == "s"]
+    for unit in (-0.02, -0.001, 0, 0.001, 0.02):
+        values = [499999999.5 + unit, -2.5 + unit]  # [10⁹/2 − 1/2, −1/2 − 2]
+        sheet = f"answers: {{s: [{values[0]:.4f}, {values[1]:.4f}]}}".encode()
+        result = next(one for one in desk.grade(sheet, "s.yaml").results if one.id == "s")
+        correct = np.mean([entry.verdict == "correct" for entry in result.entries])
+        assert share(inside(part, "correctness"), values) == pytest.approx(correct), unit
 
 
 def texts(value: Any) -> Any:

@@ -235,10 +235,15 @@ def file_names(roster: Roster) -> dict[str, str]:
     return found
 
 
+_LONGEST_FILE: Final = 200
+"""Bytes of a file's name: no system takes more than 255, and an ending and ` (2)` come behind."""
+
+
 def file_name(id: str) -> str:
     """A student's name as that of a file: nothing in it that any system minds."""
-    safe = re.sub(r"[^\w.@ -]", "_", id).strip(". ")
-    return safe or "_"
+    safe = re.sub(r"[^\w.@ -]", "_", id)
+    short = safe.encode()[:_LONGEST_FILE].decode(errors="ignore")
+    return short.strip(". ") or "_"
 
 
 # Who is who ---------------------------------------------------------------------------------------

@@ -264,9 +264,9 @@ class Desk:
         return grader.grade(sheet)
 
     def alone(self, leaves: Mapping[str, Any], id: str, kept: Kept) -> Words:
-        """The verdicts on one quantity among numbers by name that are right, as a grader has it."""
-        sheet, grader = self._of_numbers(leaves, "", "answers", {})
-        return grader.alone(sheet, id, kept)
+        """The verdicts on one quantity among typed numbers that are right, as a grader has it."""
+        sheet = typed_sheet(leaves, self._known, "", "answers")
+        return self.grader.alone(sheet, id, kept)
 
     def sheet_in(self, path: str) -> Sheet:
         """What stands in a file, ungraded; where it cannot be read, a sheet that says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -71,8 +72,11 @@ def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
         if not os.path.lexists(path):
             raise refusal("there is no such file or folder", source=path)
         return [path]
+    before = len(left)
     files = list(_in_archive(path, left) if archive else _below(path, problem, left))
     if not files:
+        if left[before:] and left[-1].file == path:  # the archive itself
+            raise refusal(left[-1].why, source=path)
         kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
         message = f"there are no answer files in this {'archive' if archive else 'folder'}"
         raise refusal(message, instead=f"a folder with {kinds}", source=path)
@@ -118,9 +122,15 @@ def _in_archive(path: str, left: list[Unread]) -> Iterator[str]:
     except OSError as error:
         left.append(Unread(path, str(error.strerror or error)))
         return
-    for file in sorted(found):
-        if all(map(_wanted, os.path.relpath(file, path).split(os.sep))):
-            yield from _sheet(file, left)
+    for file, times in sorted(Counter(found).items()):
+        if os.pardir in file.removeprefix(path).split(os.sep):
+            left.append(Unread(file, "its name leads out of the archive"))
+        elif all(map(_wanted, os.path.relpath(file, path).split(os.sep))):
+            taken = list(_sheet(file, left))
+            yield from taken
+            if taken and times > 1:
+                why = f"the archive has {times} files of this name, and only the last is read"
+                left.append(Unread(file, why))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -141,6 +151,10 @@ def _wanted(name: str) -> bool:
 
 ENDING: Final = ".zip"
 MOST_MEMBERS: Final = 100_000
+MOST_UNPACKED: Final = 200_000_000
+"""So many bytes may the files of an archive have that is packed more than a hundred times smaller:
+numbers that people or programs write are packed ten times at most."""
+_MOST_RATIO: Final = 100
 _ENCRYPTED = 0x1
 _OPEN_AT_ONCE = 8
 
@@ -151,8 +165,15 @@ def is_archive(name: str) -> bool:
 
 
 def members(path: str) -> list[str]:
-    """The files in an archive, each behind the archive's own path; OSError where it is none."""
-    infos = _opened(path).infolist()[:MOST_MEMBERS]
+    """The files in an archive, each behind the archive's own path; OSError where it is none, or one
+    made to take all there is of time and memory when it is unpacked."""
+    infos = _opened(path).infolist()
+    if len(infos) > MOST_MEMBERS:
+        raise OSError(0, f"it has {len(infos):,} files: at most {MOST_MEMBERS:,} are read")
+    unpacked = sum(info.file_size for info in infos)
+    if unpacked > max(MOST_UNPACKED, _MOST_RATIO * os.path.getsize(path)):
+        size = f"{unpacked / 1e6:,.0f} MB, over {_MOST_RATIO} times its own size"
+        raise OSError(0, f"unpacked, it would have {size}, and it is not read")
     return [path + os.sep + info.filename for info in infos if not info.is_dir()]
 
 

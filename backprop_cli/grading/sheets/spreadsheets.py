@@ -161,7 +161,7 @@ WORKBOOK: Final = ".xlsx"
 DATE: Final = "(a date)"
 """What stands for a cell that Excel has made a date of; `date` itself may be a heading."""
 
-_MOST_UNPACKED: Final = 20_000_000  # bytes: some hundred times what a sheet of answers takes
+_MOST_UNPACKED: Final = 5_000_000  # bytes: some fifty times what a sheet of answers takes, and 1 s
 _MOST_PARTS: Final = 500
 _MOST_ROWS, _MOST_COLUMNS = 20_000, 12
 _SAVE = "save it as CSV, or as YAML from the blank sheet"
