@@ -33,9 +33,12 @@ CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    ("pytest", "-n", "auto", "-rs"),
+    ("pytest", "-n", "auto", "--dist", "loadgroup", "-rs"),
 )
-"""Everything; at the end pytest says which tests were skipped, and why."""
+"""Everything; at the end pytest says which tests were skipped, and why.
+
+Tests that use what takes long to work out are of one group, and one process works it out for all.
+"""
 
 QUICK_TESTS = (
     "arrays blank bounds check_cli compiled formulas grading ids layers_of_imports"

@@ -64,6 +64,7 @@ def found() -> dict[tuple[str, str], tuple[bool, bool]]:
     return {**everything(), **(in_torch() if HAS_TORCH else {})}
 
 
+@pytest.mark.xdist_group("all seeded bugs")
 def test_bugs_are_placed_where_they_are() -> None:
     missed = [bug for bug, (placed, _) in found().items() if not placed]
     assert len(missed) <= 0.01 * len(found()), missed
@@ -99,6 +100,7 @@ def test_kinds_of_mistakes_are_named(line: str, name: str) -> None:
         assert name in first.slips[:3], bug
 
 
+@pytest.mark.xdist_group("all seeded bugs")
 def test_bugs_are_named() -> None:
     unnamed = [bug for bug, (_, named) in found().items() if not named]
     assert len(unnamed) <= 0.1 * len(found()), unnamed
