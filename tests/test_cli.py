@@ -202,6 +202,21 @@ def test_output_goes_into_a_file(kind: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.md"]
 
 
+@pytest.mark.parametrize(
+    ("ending", "format_"),
+    [("HTML", "html"), ("tex", "latex"), ("md", "markdown"), ("py", "python"), ("txt", "text")],
+)
+def test_the_ending_of_a_file_says_its_format(ending: str, format_: str, tmp_path: Path) -> None:
+    file = tmp_path / f"out.{ending}"
+    assert not solve("-o", str(file))
+    assert file.read_text(encoding="utf-8") == solve("--format", format_)
+    assert not solve("--format", "text", "-o", str(file))  # unless another one is said
+    assert file.read_text(encoding="utf-8") == solve()
+    lint = invoke("lint", PROBLEM, "-o", str(file))  # nor where a command has no such format
+    assert lint.exit_code == 0
+    assert file.read_text(encoding="utf-8") == invoke("lint", PROBLEM).stdout
+
+
 def test_a_dash_is_standard_output() -> None:
     assert solve("-o", "-") == solve()
 

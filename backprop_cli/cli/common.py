@@ -23,6 +23,18 @@ _BUG_WORDS = "This is a bug in backprop. Please report it with the file that cau
 _NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
 """Endings of files that are read, numbers beside a problem too, and in which nothing is written."""
 ENDINGS = (".yaml", ".yml", ".json")
+_FORMAT_OF = {
+    ".csv": "csv",
+    ".htm": "html",
+    ".html": "html",
+    ".json": "json",
+    ".md": "markdown",
+    ".py": "python",
+    ".svg": "svg",
+    ".tex": "latex",
+    ".xml": "junit",
+}
+"""The format that a file has by its ending, where none is said."""
 
 
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
@@ -120,10 +132,10 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
     """The options that every command with output has; it is given them as an `Output`."""
 
     def decorate(function: Command) -> Command:
-        command = cast(Command, _as_options_say(function))
+        command = cast(Command, _as_options_say(function, formats))
         for option in reversed(
             (
-                one_of("--format", formats, "What to write."),
+                one_of("--format", formats, "What to write; a file's ending says it, too."),
                 click.option(
                     "-o",
                     "--output",
@@ -161,11 +173,14 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def _as_options_say(function: Command) -> Callable[..., Any]:
+def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., Any]:
     """The command, its output in the right encoding and over none of its inputs."""
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
+        if kwargs["file"] is not None and not is_stated("format"):
+            by_ending = _FORMAT_OF.get(kwargs["file"].suffix.casefold())
+            kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it(out.theme):

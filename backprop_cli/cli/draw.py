@@ -32,15 +32,12 @@ if TYPE_CHECKING:  # loaded where the command runs
 def command(problem: Path, out: Output, network: bool) -> None:
     """Draws the computation graph of PROBLEM: values forward, gradients below them.
 
-    A file that ends in .svg is written as SVG. PROBLEM is a YAML file, or - for standard input.
+    PROBLEM is a YAML file, or - for standard input.
     """
-    from msgspec.structs import replace
-
     from backprop_cli.drawing.graph import graph
 
     stated, trace = _first_step(problem)
-    to_svg = out.format == "svg" or (out.file is not None and out.file.suffix.lower() == ".svg")
-    out = replace(out, format="svg" if to_svg else "text")
+    to_svg = out.format == "svg"
     view = out.view(stated.model.problem)
     if network:
         out.write(_network(stated, trace, view, to_svg=to_svg))
