@@ -349,6 +349,8 @@ def test_what_the_perceptron_rule_is_not_for() -> None:
         ({"clip": {"norm": 1, "value": 2}}, "by `norm` or by `value`"),
         ({"clip": {"norm": -1}}, "`norm` should be a number, at least 0"),
         ({"learning_rate": []}, "learning"),
+        ({"learning_rate": -0.1}, "a loss with the other sign to go uphill"),
+        ({"learning_rate": [0.1, -0.1]}, "a loss with the other sign to go uphill"),
         ({"weight_decay": "x"}, "weight_decay"),
     ],
 )

@@ -97,9 +97,10 @@ NOT_NEGATIVE = Bounds(at_least=0)
 
 
 class Number(Struct, frozen=True):
-    """A number, in any form that 2/3 or ln(2) may take."""
+    """A number, in any form that 2/3 or ln(2) may take; `instead` is for those out of bounds."""
 
     bounds: Bounds = Bounds()
+    instead: str | None = None
 
     @property
     def words(self) -> str:
@@ -116,7 +117,7 @@ class Number(Struct, frozen=True):
             return None
         if self.bounds.allow(value):
             return value
-        unexpected(node, name, self, complaints)
+        unexpected(node, name, self, complaints, self.instead)
         return None
 
     def schema(self) -> Schema:

@@ -64,6 +64,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({name: _rule(name) for name, _ in u
 
 _FORMS = tuple(form for rule in RULES.values() for form in rule.forms)
 _DECAY = Number(Bounds(at_least=0, below=1))
+_RATE = Number(NOT_NEGATIVE, instead="one above 0, and a loss with the other sign to go uphill")
 _SIGNS = {"beta": "β", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε"}
 
 
@@ -224,7 +225,7 @@ UPDATE = Record(
             Choice(tuple(RULES), meant=other_keys.RULES), "how parameters change", required=True
         ),
         "learning_rate": Key(
-            ListOf(Number(NOT_NEGATIVE), "a number, or a list of them, one a step", single=True),
+            ListOf(_RATE, "a number, or a list of them, one a step", single=True),
             "η, or a list of them, one a step",
         ),
         "weight_decay": Key(
