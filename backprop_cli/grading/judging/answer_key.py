@@ -168,6 +168,8 @@ class Judged(Struct, frozen=True):
     """Whether all of it is."""
     misleads: bool = False
     """Whether anything in it is wrong, or follows from what is."""
+    is_vague: bool = False
+    """Whether anything in it has too few digits."""
     follows: bool = False
     """Whether some entry is accepted only because it follows from a wrong value."""
     idle: str | None = None
@@ -182,8 +184,8 @@ def judged_as(
     """A quantity with these verdicts, and what they mean for what follows."""
     right, imprecise = verdicts == "correct", verdicts == "imprecise"
     misleads = ~(right | imprecise | (verdicts == "missing"))
-    is_right = every(right)
-    return Judged(verdicts, how, reason, decided_by, right, imprecise, is_right, some(misleads))
+    seen = every(right), some(misleads), some(imprecise)
+    return Judged(verdicts, how, reason, decided_by, right, imprecise, *seen)
 
 
 def first_way(ways: Sequence[Expr]) -> Expr | None:

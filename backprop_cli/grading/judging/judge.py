@@ -172,7 +172,7 @@ class Judge:
 
     def any_imprecise(self) -> bool:
         """Whether anything had too few digits so far."""
-        return any(some(judged.imprecise) for judged in self.judged.values())
+        return any(judged.is_vague for judged in self.judged.values())
 
     def any_wrong_behind(self, name: str) -> bool:
         """Whether anything is wrong among the nearest that stands behind a quantity."""

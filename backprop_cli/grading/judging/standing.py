@@ -122,7 +122,7 @@ class Standing(Struct):
         if not reading.lax:
             return reading
         if self._seen < len(self.judged):
-            self._vague = any(some(one.imprecise) for one in self.judged.values())
+            self._vague = any(one.is_vague for one in self.judged.values())
             self._seen = len(self.judged)
         return reading if self._vague else replace(reading, lax=False)
 
