@@ -11,7 +11,7 @@ import pytest
 from oracles.operations import Example, examples, point
 
 from backprop_cli.algebra.expr import Expr, Sym, in_order, op
-from backprop_cli.cli.arguments import load
+from backprop_cli.cli.arguments import announced, load
 from backprop_cli.grading.grader import Desk, Grader
 from backprop_cli.grading.judging.honest_intervals import _BOUNDED, Ways
 from backprop_cli.grading.lint.findings import lint
@@ -190,3 +190,13 @@ def test_lint_says_what_it_did_not_look_at() -> None:
     assert not [one for one in enough if one.kind == "left"]
     found = {(one.kind, one.id, one.slips) for one in little if one.kind != "left"}
     assert found <= {(one.kind, one.id, one.slips) for one in enough}
+
+
+@pytest.mark.parametrize(("name", "told"), [("time/gru", True), ("three-layers", False)])
+def test_what_takes_seconds_is_announced(
+    name: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before it begins, for commands that judge the same formulas again and again."""
+    announced(load(PROBLEM.parent / f"{name}.yaml"), "drawing numbers")
+    said = "drawing numbers: the formulas are long, and it may take some seconds\n"
+    assert capsys.readouterr().err == (said if told else "")

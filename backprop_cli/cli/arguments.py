@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import click
+
 from backprop_cli.cli.common import max_work
 from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import MAX_BYTES
-from backprop_cli.solving.limits import MAX_WORK, Allowed, Task
+from backprop_cli.solving.limits import MAX_WORK, Allowed, Task, takes_long
 from backprop_cli.solving.loading import Loaded, loaded
 
 
@@ -34,3 +36,10 @@ def load(path: Path, numbers: bool = True, task: Task = "solving") -> Loaded:
 def allowed_for(task: Task) -> Allowed:
     """What is to be done, and the operations that `--max-work` allows for it."""
     return Allowed(task, max_work() or MAX_WORK)
+
+
+def announced(loaded: Loaded, doing: str) -> Loaded:
+    """The same problem; where its formulas are long, people are told what they wait for."""
+    if takes_long(loaded.plan):
+        click.echo(f"{doing}: the formulas are long, and it may take some seconds", err=True)
+    return loaded

@@ -79,8 +79,9 @@ def moodle(problem: Path, output: Path, force: bool) -> None:
     The intervals are what `backprop check` takes for right. What the format cannot carry is said.
     """
     from backprop_cli.classroom.exports.moodle_formulas import LOST, moodle_question
-    from backprop_cli.cli.arguments import load
+    from backprop_cli.cli.arguments import announced, load
 
     with complaints_end_it():
-        write_new(moodle_question(load(problem)), output, force=force)
+        loaded = announced(load(problem), "trying what is right in each box")
+        write_new(moodle_question(loaded), output, force=force)
     click.echo(LOST, err=True)

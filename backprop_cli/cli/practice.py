@@ -156,11 +156,12 @@ def _output(options: Options) -> Output:
 def _varied(problem: Path, seed: int) -> Loaded:
     """The problem with other numbers, as a file would hold them."""
     from backprop_cli.classroom.variants import Varied
-    from backprop_cli.cli.arguments import allowed_for, load
+    from backprop_cli.cli.arguments import allowed_for, announced, load
     from backprop_cli.problem.problem_file import Source
     from backprop_cli.solving.loading import loaded
 
-    varied = Varied(load(problem, task="linting"), allowed_for("linting"))
+    original = announced(load(problem, task="linting"), "drawing numbers")
+    varied = Varied(original, allowed_for("linting"))
     text = varied.variant(_WHO, seed).text
     return loaded(Source(str(problem), text.encode()), True, allowed_for("checking"))
 

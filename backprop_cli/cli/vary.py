@@ -79,9 +79,10 @@ def run(problem: Path, options: Options) -> None:
     """Writes the problem of each student, and tells who has the same numbers as another."""
     from backprop_cli.classroom.rosters import file_names, make_folder
     from backprop_cli.classroom.variants import Varied
-    from backprop_cli.cli.arguments import allowed_for, load
+    from backprop_cli.cli.arguments import allowed_for, announced, load
 
-    varied = Varied(load(problem, task="linting"), allowed_for("linting"))
+    original = announced(load(problem, task="linting"), "drawing numbers")
+    varied = Varied(original, allowed_for("linting"))
     roster = _roster(options)
     if options.output is None:
         Output("text").write(varied.variant(roster.students[0].id, options.seed).text)

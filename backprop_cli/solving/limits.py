@@ -231,6 +231,16 @@ def check_differences(planned: Plan, checked: int, model: Model, most: int) -> N
         raise refusal(message, instead=f"--max-work {needed}")
 
 
+_LONG = 350
+"""Parts of all formulas from which a command that judges them again and again may take 2 s or more:
+measured with recurrent networks (267 to 373 parts: 1 to 2 s; 722 and 934: 4 to 5 s)."""
+
+
+def takes_long(planned: Plan) -> bool:
+    """Whether formulas are so long that whoever tries numbers on them should be told to wait."""
+    return sum(1 for step in planned.steps for _ in walk(step.expr)) > _LONG
+
+
 class Budget:
     """Counts the operations of steps that turn out to be computed one by one, and ends at a limit.
 
