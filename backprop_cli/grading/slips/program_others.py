@@ -80,7 +80,8 @@ def _all_unfinished(case: Case) -> Iterator[Change]:
             case Op("div", (top, bottom)) if not isinstance(bottom, Num):
                 before.setdefault("normalisation-left-out", {})[name] = top
             case Op(function, (Sym() as inner, *_)) if function in ACTIVATIONS:
-                before.setdefault("activation-omitted", {})[name] = inner
+                slip = "activation-omitted" if case.step.phase == "forward" else "wrong-operand"
+                before.setdefault(slip, {})[name] = inner
     for slip, made in before.items():
         if len(made) > 1:
             yield slip, substitute(case.expr, made)

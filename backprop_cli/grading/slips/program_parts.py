@@ -267,7 +267,8 @@ def _everywhere(case: Case) -> Iterator[Change]:
         ones = op("add", op("mul", num(0), one), num(1))
         yield "factor-left-out", case.exchanged(one.name, ones)
         shape = case.sizes.names.get(one.name)
-        for other in case.nearby(one.name, shape) if shape and one.name in case.steps else ():
+        is_value = shape and one.name in case.steps and one.name not in case.upstreams
+        for other in case.nearby(one.name, shape) if is_value else ():
             yield "wrong-operand", case.exchanged(one.name, Sym(other))
 
 
