@@ -73,3 +73,13 @@ def test_the_perceptron_rule_over_time_is_told() -> None:
     with pytest.raises(UserError) as error:
         loaded(Source("problem.yaml", text.encode()))
     assert "perceptron" in error.value.complaints[0].message
+
+
+def test_a_layer_of_a_size_in_letters_is_not_flattened() -> None:
+    """A batch in letters has no size that is a number: it ended in a traceback."""
+    layers = "[{units: h, bias: true}, {type: flatten}, {units: K}]"
+    text = f"inputs: n\nsamples: N\nlayers: {layers}\nloss: none\n"
+    with pytest.raises(UserError) as error:
+        loaded(Source("p.yaml", text.encode()), numbers=False)
+    said = [one.message for one in error.value.complaints]
+    assert "in layer 2, flatten needs sizes that are numbers" in said

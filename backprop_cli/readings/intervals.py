@@ -68,6 +68,9 @@ class _Reached(Struct, frozen=True):
     digits: bool
 
 
+_NOTHING = frozenset[str]()
+
+
 class Enclosing:
     """Bounds of formulas on the same numbers in one reading: what they share is worked out once.
 
@@ -86,10 +89,11 @@ class Enclosing:
         self.unit = unit
         self.within = within  # an operation, whose sums may be of terms that nobody wrote down
         self.divides = True  # else nothing asks for what is exact
-        self.exact = unit.exact if unit is not None else EXACT
-        self.unwritten = SUMS if way_within(unit) == "no term" else frozenset[str]()
         self.definite = unit is not None and unit.definite
-        self._known: dict[bool, dict[int, _Reached]] = {True: {}, False: {}}
+        self.exact = EXACT if unit is None else unit.exact
+        self.unwritten = SUMS if way_within(unit) == "no term" else _NOTHING
+        self._known: dict[int, _Reached] = {}
+        self._dividing: dict[int, _Reached] = {}  # the same where what is exact is known, too
         self._held: list[Expr] = []  # so that no other part has the identity of one that is known
 
     def bounds(self, expr: Expr) -> Interval:
@@ -101,7 +105,7 @@ class Enclosing:
         """What is known of a formula."""
         found = in_order(expr)
         self.divides = not found.operations.isdisjoint(_QUOTIENTS)
-        known = self._known[self.divides]
+        known = self._dividing if self.divides else self._known
         self._held.append(expr)
         done: list[_Reached] = []
         for node, places in found.parts:

@@ -279,17 +279,21 @@ class Standing(Struct):
 
     def enclosed(self, expr: Expr, reading: Reading, side: Side | None = None) -> Interval:
         """The interval of a formula; names around 0 are on one `side` of it."""
+        reading = self._told(reading)
+        key = id(expr), reading, side
+        return self._once(key, expr, lambda: enclosed(expr, self._enclosing(reading, side)))
+
+    def _enclosing(self, reading: Reading, side: Side | None) -> Enclosing:
+        """What gives all formulas in one reading."""
 
         def named(name: str) -> Interval:
             interval = self.interval(name, reading)
             return interval if side is None else side(interval)
 
-        reading = self._told(reading)
-        by = self._by.get((reading, side))
-        if by is None:
-            by = Enclosing(named, reading.unit, self._finer_than(reading.unit))
-            self._by[reading, side] = by
-        return self._once((id(expr), reading, side), expr, lambda: enclosed(expr, by))
+        if (reading, side) not in self._by:
+            finer_than = self._finer_than(reading.unit)
+            self._by[reading, side] = Enclosing(named, reading.unit, finer_than)
+        return self._by[reading, side]
 
     def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
@@ -322,10 +326,14 @@ class Standing(Struct):
         may have been rounded in any way. `number` is that of the formulas for what has a name and
         is not written.
         """
-        inside, reading = way and way.inside, self._told(reading)
-        by = self._calculator(way, reading, number)
+        reading = self._told(reading)
         again = id(expr), way, reading.repaired, reading.lax, number, last
-        return self._once(again, expr, lambda: by.enclosed(expr, last or inside))
+
+        def work() -> Interval:
+            unit = last or (way and way.inside)
+            return self._calculator(way, reading, number).enclosed(expr, unit)
+
+        return self._once(again, expr, work)
 
     def _calculator(self, way: Rounding | None, reading: Reading, number: int = 0) -> Calculator:
         key = way, reading.repaired, reading.lax, number

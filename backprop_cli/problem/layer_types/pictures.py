@@ -23,6 +23,8 @@ def _flatten(net: Draft, number: int) -> None:
         net.stand_in(number, ())
         return
     flat = op("flatten", Sym(source))
+    if not _fits(net, number, flat, net.layers[number - 1].mark):  # its size may be a letter
+        return
     result = activated(net, number, flat)
     rule = rule_behind(net.layers[number - 1].activation, "flatten")
     put_out(net, number, result, rule, ("unit",))
@@ -46,7 +48,7 @@ def _picture_into(net: Draft, number: int) -> Shape | None:
     return net.shapes[source]
 
 
-TYPE_WORDS = {"conv": ("Z",), "max-pool": (), "mean-pool": ()}
+TYPE_WORDS = {"conv": ("Z",), "max-pool": (), "mean-pool": (), "flatten": ()}
 
 
 def _fits(net: Draft, number: int, expr: Expr, mark: Mark) -> bool:
