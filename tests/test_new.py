@@ -37,6 +37,8 @@ def invoke(*words: object) -> Result:
         "3-4-2 --output linear --loss cross-entropy-with-logits --activation silu",
         "2-3-1 --output tanh --loss hinge --batch 2",
         "3-2-4 --output step",
+        "1-1-1",
+        "2-1-1-1",
         "3-2-1 --affine 'W^T x + b' --bias first --indices 0 --activation leaky-relu",
         "4-3-2 --affine 'x W + b' --bias last --output-gradient fused --batch 2",
         "3-4-2 --affine 'x W^T + b' --loss huber --activation elu",
@@ -52,6 +54,14 @@ def test_lint_finds_nothing_wrong_with_a_new_problem(words: str) -> None:
     assert len(said["layers"]) == len(sizes) - 1
     first = np.array(said["x"], ndmin=2)
     assert first.shape[1] == sizes[0]
+
+
+def test_one_rectified_number_is_no_exercise() -> None:
+    """It is on or off; several are on in some places and off in others."""
+    for sketch, batch, usual in (("2-1-1", 1, "tanh"), ("2-1-1", 3, "relu"), ("2-3-1", 1, "relu")):
+        made = invoke(sketch, "--batch", batch)
+        assert yaml.safe_load(made.stdout)["layers"][0]["activation"] == usual
+        assert invoke(sketch, "--batch", batch, "--activation", usual).stdout == made.stdout
 
 
 @pytest.mark.parametrize("sketch", ["3-2-2", "2-2-2"])

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final, Literal, get_args, get_type_hints
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.operations.losses import LOSSES
@@ -43,7 +44,7 @@ class Choices(Struct, frozen=True):
     `activation` is one name for all hidden layers, or several with commas.
     """
 
-    activation: str = "relu"
+    activation: str | None = None
     output: str | None = None
     loss: str | None = None
     batch: int = 1
@@ -89,7 +90,8 @@ def sketched(text: str, choices: Choices) -> Sketch:
     """The network that a sketch means; UserError with all that is wrong with it."""
     complaints = Complaints()
     sizes = _sizes(text, complaints)
-    hidden = _hidden(choices.activation, max(len(sizes) - 2, 0), complaints)
+    usual = _usual_hidden(sizes, choices.batch)
+    hidden = _hidden(choices.activation, usual, complaints)
     output = _output(sizes, choices, complaints)
     loss = _loss(output, choices, complaints)
     _check_kinds(choices, complaints)
@@ -97,6 +99,8 @@ def sketched(text: str, choices: Choices) -> Sketch:
         _check_fit(sizes, output, loss, complaints)
     if complaints.found:
         raise UserError(*complaints.found, source=f"sketch {shown(text)}")
+    if hidden == usual:
+        choices = replace(choices, activation=None)
     return Sketch(sizes, (*hidden, output), loss, choices)
 
 
@@ -145,8 +149,16 @@ def _known(text: str, names: FunctionNames, option: str, complaints: Complaints)
     return wanted
 
 
-def _hidden(text: str, count: int, complaints: Complaints) -> tuple[str, ...]:
+def _usual_hidden(sizes: Sequence[int], batch: int) -> tuple[str, ...]:
+    """ReLU; but one number is either on or off, and where it is on, ReLU' shows nowhere."""
+    return tuple("relu" if units * batch > 1 else "tanh" for units in sizes[1:-1])
+
+
+def _hidden(text: str | None, usual: tuple[str, ...], complaints: Complaints) -> tuple[str, ...]:
     """The activation of each hidden layer."""
+    if text is None:
+        return usual
+    count = len(usual)
     names = [_known(part, ACTIVATION_NAMES, "--activation", complaints) for part in text.split(",")]
     if len(names) == 1:
         return tuple(names * count)

@@ -17,10 +17,9 @@ from backprop_cli.cli.common import complaints_end_it, is_stated, one_of, seed_o
 @click.argument("sketch", required=False)
 @click.option(
     "--activation",
-    default="relu",
-    show_default=True,
     metavar="NAME",
-    help="Of the hidden layers; several with commas, one for each.",
+    help="Of the hidden layers; several with commas, one for each (default: relu, or tanh where a"
+    " layer gives one number).",
 )
 @click.option("--output", metavar="NAME", help="The last activation (default: fits the loss).")
 @click.option("--loss", metavar="NAME", help="The loss (default: fits the output); none for none.")
