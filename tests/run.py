@@ -33,12 +33,9 @@ CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    ("pytest", "-n", "auto", "--dist", "loadgroup", "-rs"),
+    ("pytest", "-n", "auto", "-rs"),
 )
-"""Everything; at the end pytest says which tests were skipped, and why.
-
-Tests that use what takes long to work out are of one group, and one process works it out for all.
-"""
+"""Everything; at the end pytest says which tests were skipped, and why."""
 
 QUICK_TESTS = (
     "arrays blank bounds check_cli compiled formulas grading ids layers_of_imports"

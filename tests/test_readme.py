@@ -60,7 +60,6 @@ def constants(cell: str) -> dict[str, float]:
 # Pages --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("all seeded bugs")
 def test_outputs_and_tables_are_what_the_program_gives() -> None:
     for path, expected in documents().items():
         there = path.read_text(encoding="utf-8")

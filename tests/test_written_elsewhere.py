@@ -155,7 +155,7 @@ def test_equations_with_a_colon_each() -> None:
         ("Flatten", "{type: flatten}"),
         ("max_pool", "{type: max-pool, "),
         ("3", "{units: 3} without numbers"),
-        ("relu", "{weights: "),
+        ("relu", "activation: relu in the layer before it, or {weights: "),
     ],
 )
 def test_a_layer_that_is_only_named(item: str, instead: str) -> None:
