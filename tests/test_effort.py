@@ -200,3 +200,12 @@ def test_what_takes_seconds_is_announced(
     announced(load(PROBLEM.parent / f"{name}.yaml"), "drawing numbers")
     said = "drawing numbers: the formulas are long, and it may take some seconds\n"
     assert capsys.readouterr().err == (said if told else "")
+
+
+def test_the_search_for_slips_counts_long_formulas() -> None:
+    """A convolution written out in sums, of integers as garbage: few formulas, each of them long."""
+    path = Path(__file__).parent / "cases" / "courses" / "convolution-relu-pooling.yaml"
+    grader = Grader(load(path).model)
+    garbage = typed(grader, 0, 3.0).replace(b".", b"")
+    found = Desk(load(path).model).grade(garbage, "s.yaml")
+    assert any("--max-work" in one.message for one in found.results)

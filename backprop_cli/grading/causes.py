@@ -67,9 +67,11 @@ class Causes:
         if effort.is_over:
             self.left.add(name)
             return (), None
-        wrong = self.wrong(name)
-        effort.spend(_EACH_FORMULA * len(wrong.candidates))
-        return self.detector.explain(wrong, self.exercise.candidates)
+        wrong, before = self.wrong(name), self.judge.effort.spent
+        found = self.detector.explain(wrong, self.exercise.candidates)
+        worked_out = self.judge.effort.spent - before  # of long formulas that share no parts
+        effort.spend(max(_EACH_FORMULA * len(wrong.candidates), worked_out))
+        return found
 
     @cached_property
     def made(self) -> frozenset[str]:
