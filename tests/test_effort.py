@@ -203,7 +203,7 @@ def test_what_takes_seconds_is_announced(
 
 
 def test_the_search_for_slips_counts_long_formulas() -> None:
-    """A convolution written out in sums, of integers as garbage: few formulas, each of them long."""
+    """A convolution written out in sums, integers as garbage: few formulas, each of them long."""
     path = Path(__file__).parent / "cases" / "courses" / "convolution-relu-pooling.yaml"
     grader = Grader(load(path).model)
     garbage = typed(grader, 0, 3.0).replace(b".", b"")

@@ -715,3 +715,32 @@ grading: {precision: {decimals: 4}}
 """
     sheet = "Z2: [1.9500], Yhat: [0.8757], L: 0.5115, L_new: .5115"
     assert graded(problem, sheet)["L_new"].verdict == "correct"
+
+
+def test_that_a_loss_stays_where_roundings_had_led_as_far_before() -> None:
+    """0.0481 before and 0.0465 after; -ln 0.952 is 0.0492 for who has cut off, both times."""
+    problem = """convention: {affine: W^T x + b, bias: first}
+x: [0.6, -0.08]
+layers:
+- weights: [[1.42, 0.1, -0.24], [1.31, -1.46, 0.32], [-0.88, -1, 0.98]]
+  activation: relu
+- weights:
+  - [-0.52, 0.53, 0.62, 1.19]
+  - [-0.08, 0.57, -0.11, 0.8]
+  - [1.21, -0.05, -0.89, -1.36]
+  - [1.32, -0.07, -1.12, -0.74]
+  activation: sigmoid
+y: [0, 0, 0, 1]
+loss: cross-entropy
+update: {rule: sgd, learning_rate: 0.1}
+grading: {precision: {significant: 3}}
+"""
+    sheet = (
+        "Z1: [2.28, -0.696, -.126], H1: [2.28, 0, 0], Z2: [-0.702, 1.83, 0.369, 3.01],"
+        " Yhat: [0.331, 0.862, .592, .952], L: 0.0492,"
+        " W1_new: [[1.42, 0.1, -0.24], [1.31, -1.46, 0.32], [-.88, -1.00, 0.980]],"
+        " W2_new: [[-.52, 0.530, .62, 1.19], [-0.08, .570, -.11, 0.811],"
+        " [1.21, -0.05, -.890, -1.36], [1.32, -.07, -1.12, -.740]], L_new: .0492"
+    )
+    found = graded(problem, sheet)
+    assert [found[id].verdict for id in ("Yhat", "L", "L_new")] == ["correct"] * 3

@@ -249,22 +249,19 @@ class Standing(Struct):
     def earlier(self, name: str, repaired: bool = False) -> Array | None:
         """What somebody may have left as it was: an old parameter, or all of a step before.
 
-        As this sheet has it; one entry alone may come to what it was by chance, and all that does
-        not move in truth. Else None.
+        As this sheet has it; one entry alone may come to what it was by chance, and so may all that
+        moves in truth no further than roundings have led to before. Else None.
         """
         if (old := self.before(name, repaired)) is not None:
             return old
         step_before = quantity(name).earlier
-        if step_before is None or not self._moves_from(name, step_before.id):
-            return None
+        old, new = self.key.truth.get(step_before.id if step_before else ""), self.key.truth[name]
+        if step_before is None or old is None or old.shape != new.shape:
+            return None  # another batch may have fewer samples
         found = self._as_it_is(step_before.id, repaired)
-        return found if np.array_equal(found, self.written[name].value) else None
-
-    def _moves_from(self, name: str, step_before: str) -> bool:
-        new, old = self.key.truth[name], self.key.truth.get(step_before)
-        if old is None or old.shape != new.shape:
-            return False  # another batch may have fewer samples
-        return some(np.abs(new - old) >= MOVES * self.key.unit.at(new))
+        rounded = np.maximum(self.key.unit.at(new), np.abs(found - old))
+        moves = some(np.abs(new - old) >= MOVES * rounded)
+        return found if moves and np.array_equal(found, self.written[name].value) else None
 
     def stays(self, name: str, repaired: bool) -> Mask:
         """Where what belongs to a later step is what it was the step before."""
