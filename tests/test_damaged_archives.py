@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from archives import PROBLEM, SHEET, npy, packed
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
@@ -18,27 +17,7 @@ from backprop_cli.grading.sheets.collect import answer_files, read_answers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 
-PROBLEM = b"""x: [1, 2]
-y: [1]
-layers:
-  - {weights: [[0.5, -1]], bias: [1]}
-loss: squared-error
-"""
-SHEET = b"answers:\n  Z1: [-0.5]\n  L: 2.25\n"
-PACKED = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-
-
-def archive(name: str, data: bytes, packed: int) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", packed) as file:
-        file.writestr(name, data)
-    return out.getvalue()
-
-
-def array(value: object) -> bytes:
-    out = io.BytesIO()
-    np.save(out, np.asarray(value, dtype=float))
-    return out.getvalue()
+WAYS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
 
 def damaged(data: bytes) -> Iterator[bytes]:
@@ -48,23 +27,23 @@ def damaged(data: bytes) -> Iterator[bytes]:
         yield data[:place]
 
 
-@pytest.mark.parametrize("packed", PACKED)
-def test_a_program_s_arrays(packed: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_s_arrays(way: int) -> None:
     desk = Desk(loaded(Source("p.yaml", PROBLEM)).model)
-    for data in damaged(archive("Z1.npy", array([-0.5]), packed)):
+    for data in damaged(packed([("Z1.npy", npy([-0.5]))], way)):
         assert desk.grade(data, "mine.npz").fault is None
 
 
-@pytest.mark.parametrize("packed", PACKED)
-def test_a_workbook(packed: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_workbook(way: int) -> None:
     desk = Desk(loaded(Source("p.yaml", PROBLEM)).model)
-    for data in damaged(archive("xl/workbook.xml", b"<workbook/>", packed)):
+    for data in damaged(packed([("xl/workbook.xml", b"<workbook/>")], way)):
         assert desk.grade(data, "mine.xlsx").fault is None
 
 
-@pytest.mark.parametrize("packed", PACKED)
-def test_a_class_in_an_archive(packed: int, tmp_path: Path) -> None:
-    for number, data in enumerate(damaged(archive("anna.yaml", SHEET, packed))):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_class_in_an_archive(way: int, tmp_path: Path) -> None:
+    for number, data in enumerate(damaged(packed([("anna.yaml", SHEET)], way))):
         file = tmp_path / f"class{number}.zip"
         file.write_bytes(data)
         try:
@@ -75,11 +54,11 @@ def test_a_class_in_an_archive(packed: int, tmp_path: Path) -> None:
             read_answers(one)
 
 
-@pytest.mark.parametrize("packed", PACKED)
-def test_numbers_beside_a_problem(packed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_numbers_beside_a_problem(way: int, tmp_path: Path) -> None:
     problem = tmp_path / "p.yaml"
     problem.write_text("x: {file: w.npz, name: x}\nlayers: [{weights: [[1, 2]]}]\n")
-    for data in list(damaged(archive("x.npy", array([1, 2]), packed)))[::7]:
+    for data in list(damaged(packed([("x.npy", npy([1.0, 2.0]))], way)))[::7]:
         (tmp_path / "w.npz").write_bytes(data)
         done = CliRunner().invoke(main, ["solve", str(problem)])
         assert done.exit_code in (0, 2), done.output

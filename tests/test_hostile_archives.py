@@ -7,39 +7,17 @@ import io
 import resource
 import struct
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import PROBLEM, SHEET, npy, packed
 from click.testing import CliRunner, Result
 
 from backprop_cli.cli import main
 from backprop_cli.grading.sheets import collect
 from backprop_cli.problem import array_files
-
-PROBLEM = b"""x: [1, 2]
-y: [1]
-layers:
-  - {weights: [[0.5, -1]], bias: [1]}
-loss: squared-error
-"""
-SHEET = b"answers:\n  Z1: [-0.5]\n  L: 2.25\n"
-Members = Iterable[tuple[str, bytes]]
-
-
-def packed(members: Members, way: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", way) as file:
-        for name, data in members:
-            file.writestr(name, data)
-    return out.getvalue()
-
-
-def npy(array: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
 
 
 @pytest.fixture
