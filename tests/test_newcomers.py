@@ -250,3 +250,18 @@ def test_a_function_that_is_none_is_told_as_what_was_typed(text: str, order: int
 
 def test_sizes_of_a_sketch_between_dashes_copied_from_a_page() -> None:
     assert backprop_cli.new("3–2–1").text == backprop_cli.new("3-2-1").text
+
+
+@pytest.mark.parametrize(
+    "remark", ["author: Smith (2020)", "site: http://a.b/c", "mail: ann@uni.org", "half: 1/2"]
+)
+def test_a_remark_is_no_formula(remark: str) -> None:
+    """A formula is made of what the file names."""
+    text = "values: {w: 2}\ngradients: {w: 0.5}\nupdate: {rule: sgd, learning_rate: 0.1}\n"
+    (complaint,) = told(text + remark)
+    assert "is not a key of a problem file" in complaint.message
+
+
+def test_a_formula_may_use_what_stands_under_values() -> None:
+    first, *_ = told("values: {w: 2}\nz: 3 * w\n")
+    assert first.message == "the formula of `z` belongs under `equations`"

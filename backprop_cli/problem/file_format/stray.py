@@ -18,8 +18,7 @@ from backprop_cli.problem.typed_numbers import shown
 
 _WORDS = re.compile(r"[^\W\d]\w*").findall
 _assigned = re.compile(r"\s*\w+\s*=[^=]").match
-_is_address = re.compile(r"\w+://.*|\S+@\S+\.[^\W\d]+").fullmatch
-_has_operator = re.compile(r"(?=.*[^\W\d]).*[*/@^(].*").fullmatch
+_has_operator = re.compile(r".*[*/@^(].*").fullmatch
 _SHORT = 2  # letters of a name that is no slip of a key
 
 
@@ -37,11 +36,16 @@ def put_under_equations(node: MapNode, keys: Collection[str], complaints: Compla
     """Takes `h: sigmoid(w * x)` for the equation that it says."""
     if "equations" in node.entries:
         return
+    values = node.entries.get("values")
+    inner = values.value.entries if values and isinstance(values.value, MapNode) else {}
+    named = node.entries.keys() | inner.keys()
     made: list[Node] = []
     for key, entry in list(node.entries.items()):
         name = "L" if key == "loss" and made else key
         value = entry.value
-        if isinstance(value, ScalarNode) and _is_formula(value.text) and _is_own(name, keys):
+        if not isinstance(value, ScalarNode) or not _is_own(name, keys):
+            continue
+        if _has_operator(value.text) and named & set(_WORDS(value.text)):  # no remark, no address
             text = f"{name} = {value.text}"
             message = f"the formula of {shown(key)} belongs under `equations`"
             complaints.add(message, entry.key.mark, f"equations: with a line `- {text}`")
@@ -51,10 +55,6 @@ def put_under_equations(node: MapNode, keys: Collection[str], complaints: Compla
     if made:
         listed = ListNode(made[0].line, made[0].column, made)
         node.entries["equations"] = Entry(ScalarNode("equations", "plain", 1, 1), listed)
-
-
-def _is_formula(text: str) -> bool:
-    return bool(_has_operator(text)) and not _is_address(text)
 
 
 def _is_own(name: str, keys: Collection[str]) -> bool:
@@ -73,7 +73,7 @@ def put_under_values(node: MapNode, keys: Collection[str], complaints: Complaint
     values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
     if not isinstance(values.value, MapNode):
         return
-    used = set(_WORDS(" ".join(texts(node.entries["equations"].value))))
+    used = set(_WORDS(" ".join(_texts(node.entries["equations"].value))))
     for name in strays:
         entry = node.entries[name]
         if name in used and (not isinstance(entry.value, MapNode) or is_reference(entry.value)):
@@ -85,18 +85,18 @@ def put_under_values(node: MapNode, keys: Collection[str], complaints: Complaint
 
 def words(node: Node) -> list[str]:
     """The names, and whatever else begins with a letter, in a part of a file and its keys."""
-    return _WORDS(" ".join(texts(node, keys=True)))
+    return _WORDS(" ".join(_texts(node, keys=True)))
 
 
-def texts(node: Node, *, keys: bool = False) -> Iterator[str]:
+def _texts(node: Node, *, keys: bool = False) -> Iterator[str]:
     """All that is written in a part of a file, with its keys or without."""
     if isinstance(node, ScalarNode):
         yield node.text
     elif isinstance(node, ListNode):
         for item in node.items:
-            yield from texts(item, keys=keys)
+            yield from _texts(item, keys=keys)
     else:
         for entry in node.entries.values():
             if keys:
                 yield entry.key.text
-            yield from texts(entry.value, keys=keys)
+            yield from _texts(entry.value, keys=keys)
