@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from backprop_cli.classroom.rosters import Roster, file_name, make_folder, roster_of
 from backprop_cli.errors import listed
+from backprop_cli.formats.file_endings import ENDING
 from backprop_cli.grading.grader import ungraded
 from backprop_cli.grading.report_data import Sheet, Submission, Summary
 from backprop_cli.grading.sentences import telling
@@ -101,9 +102,6 @@ class GradebookWriter:
         return without_commands(ascii_text(line) if self._settings.ascii else line) + "\n"
 
 
-ENDINGS: Final = {"text": ".txt", "markdown": ".md", "html": ".html"}
-
-
 # Replies ------------------------------------------------------------------------------------------
 
 
@@ -159,7 +157,7 @@ def write_replies(
     found = {one: reply for one, reply in best(replies).items() if known is None or one in known}
     make_folder(folder)
     for name, reply in _named(found):
-        write(reply.text, folder / f"{name}{ENDINGS[form]}")
+        write(reply.text, folder / f"{name}{ENDING[form]}")
     return len(found)
 
 

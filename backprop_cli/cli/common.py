@@ -23,18 +23,6 @@ _BUG_WORDS = "This is a bug in backprop. Please report it with the file that cau
 _NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
 """Endings of files that are read, numbers beside a problem too, and in which nothing is written."""
 ENDINGS = (".yaml", ".yml", ".json")
-_FORMAT_OF = {
-    ".csv": "csv",
-    ".htm": "html",
-    ".html": "html",
-    ".json": "json",
-    ".md": "markdown",
-    ".py": "python",
-    ".svg": "svg",
-    ".tex": "latex",
-    ".xml": "junit",
-}
-"""The format that a file has by its ending, where none is said."""
 
 
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
@@ -179,7 +167,9 @@ def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if kwargs["file"] is not None and not is_stated("format"):
-            by_ending = _FORMAT_OF.get(kwargs["file"].suffix.casefold())
+            from backprop_cli.formats.file_endings import format_of
+
+            by_ending = format_of(kwargs["file"])
             kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})

@@ -17,6 +17,7 @@ from backprop_cli.errors import HintedError, Mark
 from backprop_cli.grading.report_data import Index, Shape, Typed
 from backprop_cli.problem.arrays import entries, kind_of, lines_of, named_number
 from backprop_cli.problem.text.commas import (
+    DEEPEST,
     Pair,
     has_spaces,
     in_square_brackets,
@@ -45,7 +46,6 @@ MOST_EXPRESSIONS: Final = 5_000
 MISSING: Final = frozenset({"_", "?", "~", "", "null"})
 """What is written for an entry that was not worked out."""
 
-_DEEPEST = 6  # lists within lists; a Jacobian of two matrices has four
 _ROOM = 1_000  # entries that may be written of anything, however small it is
 _FURTHEST = 300  # powers of ten that a last digit may be away from 1
 _SHORT = 40  # characters of a number that is worth remembering
@@ -142,7 +142,7 @@ class _Reader(Struct):
         self._make_room(len(items), node.mark)
         self._refuse(refuse_semicolons, node, node.mark)
         if any(isinstance(item, ListNode) for item in items):
-            if len(at) >= _DEEPEST:
+            if len(at) >= DEEPEST:
                 raise UnreadableError("lists are nested too deeply here", node.mark)
             shapes = [self._inner(item, (*at, row)) for row, item in enumerate(items)]
             return _rectangle(shapes, [item.mark for item in items])

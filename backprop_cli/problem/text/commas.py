@@ -13,6 +13,9 @@ from backprop_cli.errors import Mark
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import DECIMAL_COMMA, NumberError, point_for_comma, shown
 
+DEEPEST = 6
+"""Lists within lists that anybody may write; a Jacobian of two matrices has four."""
+
 _QUOTES = "“”„‟‘’‚‛«»"
 _whole = partial(re.fullmatch, r"[+\-\N{MINUS SIGN}]?[0-9]+")
 _fraction = partial(re.fullmatch, r"[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -188,8 +191,10 @@ def in_square_brackets(text: str) -> str:
     """
     printed = _printed(text)
     listed = text if printed is None else re.split(r", *\w+=", printed[1], maxsplit=1)[0]
-    for _ in range(_DEEPEST):
-        listed = _several.sub(r"[\1]", listed)
+    for _ in range(DEEPEST):
+        listed, found = _several.subn(r"[\1]", listed)
+        if not found:
+            break
     if (column := _turned(listed)) is not None:
         listed = column[1]
     return listed if _in_brackets(listed) else text
@@ -207,9 +212,6 @@ _of_type = partial(
 _several = re.compile(  # the first separator is found once, whatever follows it
     r"(?<!\w)\(((?:[^(),;]|\([^()]*\))*[,;](?:[^()]|\([^()]*\))*)\)"
 )
-_DEEPEST = 6  # lists within lists
-
-
 _printed = partial(
     re.fullmatch, r"\s*(?:\w+\.)?(?:array|tensor|matrix)\((.*)\)\s*", flags=re.DOTALL
 )
