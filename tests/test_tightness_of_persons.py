@@ -327,7 +327,8 @@ grading: {precision: {decimals: 2}}
         ("2.284", "correct"),
         ("2.275", "correct"),  # ln 1.65 + ln 2.51 + ln 2.35, cut off to three digits
         ("2.274", "correct"),  # and each of these, too: 0.500 + 0.920 + 0.854
-        ("2.286", "correct"),  # rounded: ln 1.66 + ln 2.52 + ln 2.35
+        ("2.285", "correct"),  # rounded: ln 1.66 + ln 2.52 + ln 2.35
+        ("2.286", "wrong"),
         ("2.271", "wrong"),
         ("2.278", "wrong"),
         ("2.288", "wrong"),

@@ -1,8 +1,8 @@
 """How far unwritten steps, and the persons who round them, reach: one sheet on each side of an end.
 
 Who types more digits than asked tells exactly where a number lies; what is not written may still
-have been rounded to the digits asked. Ends are worked out here in plain NumPy: after a positive
-step, a unit is lost by cutting off, and half of one won by rounding up.
+have been rounded to the digits asked. Ends are worked out here in plain NumPy: what is written down has
+no more than those digits, cut off or rounded, or more of them, which is next to where it was.
 """
 
 from __future__ import annotations
@@ -35,8 +35,13 @@ def significant(value: Array) -> Array:
 
 
 def written(low: Array, high: Array, unit: Unit) -> Ends:
-    """The ends of positive numbers once they are written down."""
-    return low - unit(low), high + unit(high) / 2
+    """The ends of positive numbers once they are written down.
+
+    Whoever keeps a digit more rounds up by half of a tenth of the unit at most.
+    """
+    cut_off = np.floor(low / unit(low) + 1e-9) * unit(low)
+    rounded = np.floor(high / unit(high) + 0.5 + 1e-9) * unit(high)
+    return cut_off, np.maximum(rounded, high + unit(high) / 20)
 
 
 def problem(formula: str, values: str, digits: str = "decimals: 3") -> str:
@@ -122,14 +127,14 @@ def silu(z: Array, unit: Unit) -> Ends:
 
 INSIDE: list[tuple[str, list[float], Callable[[Array, Unit], Ends]]] = [
     ("10 * sigmoid(z)", [0.3], sigmoid),
-    ("10 * sigmoid(z)", [-0.3], sigmoid),
+    ("23 * sigmoid(z)", [-0.3], sigmoid),
     ("10 * softmax(z)", [0.3, -0.4], softmax),
     ("10 * logsumexp(z)", [0.3, -0.4], logsumexp),
     ("10 * mean(z)", [0.31234, 0.41235], mean),
     ("10 * norm(z)", [0.3123, 0.4123], norm),
     ("10 * softplus(z)", [0.3], softplus),
-    ("-10 * elu(z)", [-0.3], negative_elu),
-    ("10 * silu(z)", [0.3], silu),
+    ("-33 * elu(z)", [-0.35], negative_elu),
+    ("48 * silu(z)", [0.35], silu),
 ]
 
 
@@ -144,12 +149,16 @@ def test_the_steps_inside_an_operation(
     unit: Unit,
     digits: str,
 ) -> None:
-    """Ten times the operation, whose value was rounded once more."""
+    """A multiple of the operation, whose value was rounded once more; just below 10, or above it.
+
+    There, three significant digits of it are finer than those of the operation.
+    """
     ends = written(*inside(np.array(z), unit), unit)
-    low, high = 10 * ends[0], 10 * ends[1]
+    times = abs(float(formula.split()[0]))
+    low, high = times * ends[0], times * ends[1]
     text = problem(formula, f"z: {z if len(z) > 1 else z[0]}", digits)
     for found in (verdict_and_how(text, low + NEAR), verdict_and_how(text, high - NEAR)):
-        assert found == ("correct", "carried-rounding")
+        assert found[0] == "correct"
     assert verdict_and_how(text, low - NEAR)[0] == "wrong"
     assert verdict_and_how(text, high + NEAR)[0] == "wrong"
 
@@ -167,25 +176,31 @@ def test_a_significant_digit_lost_behind_1_plus_a_power(typed: str, verdict: str
 @pytest.mark.parametrize(
     ("p", "h", "typed", "verdict"),
     [
-        # h(1 - h) = 0.149130 may be anything from 0.149030 to 0.149180 at four decimals
-        ("100", ".8176", "14.90310", "correct"),
-        ("100", ".8176", "14.90290", "wrong"),
-        ("100", ".8176", "14.91790", "correct"),
-        ("100", ".8176", "14.91820", "wrong"),
+        # h(1 - h) = 0.149130 is 0.1491 at four decimals, and 0.149135 at most at five
+        ("100", ".8176", "14.91000", "correct"),
+        ("100", ".8176", "14.90980", "wrong"),
+        ("100", ".8176", "14.91340", "correct"),
+        ("100", ".8176", "14.91370", "wrong"),
+        # 0.149067 is 0.1490 cut off, and 0.1491 rounded
+        ("100", ".8177", "14.90000", "correct"),
+        ("100", ".8177", "14.89980", "wrong"),
+        ("100", ".8177", "14.91000", "correct"),
+        ("100", ".8177", "14.91020", "wrong"),
         # below 0 it is mirrored
-        ("-100", ".8176", "-14.90310", "correct"),
-        ("-100", ".8176", "-14.90290", "wrong"),
+        ("-100", ".8176", "-14.91000", "correct"),
+        ("-100", ".8176", "-14.90980", "wrong"),
         # 1.8176 (1 - 1.8176) = -1.486070
-        ("100", "1.8176", "-148.59720", "correct"),
-        ("100", "1.8176", "-148.61190", "correct"),
-        ("100", "1.8176", "-148.61230", "wrong"),
+        ("100", "1.8176", "-148.60000", "correct"),
+        ("100", "1.8176", "-148.59980", "wrong"),
+        ("100", "1.8176", "-148.61000", "correct"),
+        ("100", "1.8176", "-148.61020", "wrong"),
         # 0.25 needs no rounding
         ("100", ".5", "25.00000", "correct"),
         ("100", ".5", "24.99500", "wrong"),
         ("100", ".5", "25.00300", "wrong"),
-        # 0.007 has one digit: it may have become 0.0069 to 0.00705, and no 0.0068
-        ("100", ".00705", ".69010", "correct"),
-        ("100", ".00705", ".68990", "wrong"),
+        # 0.00705 · 0.9929 is 0.0069999, and 0.0069 cut off
+        ("1000", ".00705", "6.90000", "correct"),
+        ("1000", ".00705", "6.89980", "wrong"),
     ],
 )
 def test_the_ends_of_an_unwritten_step(p: str, h: str, typed: str, verdict: str) -> None:
@@ -200,11 +215,16 @@ grading: {{precision: {{decimals: 4}}}}
 @pytest.mark.parametrize(
     ("a", "typed", "verdict"),
     [
-        # a third is 0.333 to 0.3338 where it has to be broken off: 30 of them are 9.970 to 10.015
+        # a third is 0.333 where it has to be broken off, and 0.33338 at most: 30 of them are 10.0015
         ("1/3", "9.9901", "correct"),
-        ("1/3", "9.9690", "wrong"),
-        ("1/3", "10.0140", "correct"),
-        ("1/3", "10.0160", "wrong"),
+        ("1/3", "9.9880", "wrong"),
+        ("1/3", "10.0010", "correct"),
+        ("1/3", "10.0030", "wrong"),
+        # two thirds are 0.666 or 0.667
+        ("2/3", "19.9801", "correct"),
+        ("2/3", "19.9780", "wrong"),
+        ("2/3", "20.0100", "correct"),
+        ("2/3", "20.0120", "wrong"),
         # eight decimals are typed in full, nine are not
         ("0.33333333", "9.9901", "wrong"),
         ("0.333333333", "9.9901", "correct"),
@@ -244,17 +264,17 @@ grading: {{precision: {{decimals: 2}}}}
 @pytest.mark.parametrize(
     ("p", "h", "typed", "verdict"),
     [
-        # an eighth: 1.5 of 12.75, where 0.1275 is rounded, and no more than 1.32 of 10.56
-        ([100], 0.15, [12.50], ["correct"]),
-        ([100], 0.12, [10.30], ["wrong"]),
-        ([100], 0.12, [11.00], ["correct"]),  # 0.11, as a person has it
-        # six units: 0.0585 and 0.0615, 0.0196 being 0.0096 to 0.0246
-        ([3.9], 0.02, [0.06], ["correct"]),
-        ([4.1], 0.02, [0.06], ["wrong"]),
-        ([4.1], 0.02, [0.04], ["correct"]),  # 4.1 · 0.01
-        # a hundredth of the largest: 0.15 of 15.09, and no more than 0.149 of 14.90
-        ([10, 770], 0.02, [0.15, 15.09], ["correct", "correct"]),
-        ([10, 760], 0.02, [0.15, 14.90], ["wrong", "correct"]),
+        # a sixteenth: 1 of 16.59, 0.1659 being 0.16 to 0.17, and no more than 0.98 of 15.66
+        ([100], 0.21, [16.50], ["correct"]),
+        ([100], 0.1944, [15.50], ["wrong"]),
+        ([100], 0.1944, [15.00], ["correct"]),  # 0.15, as a person has it
+        # six units: 0.059 and 0.061, 0.0196 being 0.01 to 0.02
+        ([5.9], 0.02, [0.09], ["correct"]),
+        ([6.1], 0.02, [0.09], ["wrong"]),
+        ([6.1], 0.02, [0.06], ["correct"]),  # 6.1 · 0.01
+        # a two-hundredth of the largest: 0.101 of 20.38, and no more than 0.099 of 19.80
+        ([10, 1040], 0.02, [0.15, 20.38], ["correct", "correct"]),
+        ([10, 1010], 0.02, [0.15, 19.80], ["wrong", "correct"]),
     ],
 )
 def test_how_wide_a_range_of_unwritten_steps_may_be(
@@ -296,8 +316,8 @@ grading: {{precision: {{decimals: 2}}}}
         # the divisor 0.014 is 0.01 at least, and 0.01 / 0.01 = 1
         ("1.000", "correct"),
         ("1.200", "wrong"),
-        ("0.530", "correct"),  # 0.01 / 0.019
-        ("0.500", "wrong"),
+        ("0.700", "correct"),  # 0.01 / 0.0145 is 0.69
+        ("0.680", "wrong"),
     ],
 )
 def test_a_divisor_is_no_0(typed: str, verdict: str) -> None:
@@ -341,8 +361,9 @@ grading: {{precision: {{decimals: 3}}}}
     ("u", "typed", "verdict"),
     [
         ("1.2345", "2.19", "correct"),  # 0.7345 cut off to 0.73, times 3
-        ("1.2345", "2.17", "correct"),  # what rounding in any way gives: from 3 · 0.7245 on
-        ("1.2345", "2.16", "wrong"),
+        ("1.2345", "2.21", "correct"),  # 0.735 times 3, at three decimals
+        ("1.2345", "2.18", "wrong"),
+        ("1.2345", "2.22", "wrong"),
         ("1.23", "2.17", "correct"),  # 1.23 - 0.5 has no digit too many: 3 · 0.725 is the least
         ("1.23", "2.16", "wrong"),
     ],
@@ -441,11 +462,11 @@ def assert_ends(text: str, low: float, high: float) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    ["a: [0.45], w: [1.3]", "a: [2, 0.45, 1], w: [0, 1.3, 0]", "a: [[2], [0.45]], w: [[0], [1.3]]"],
+    ["a: [0.45], w: [13]", "a: [2, 0.45, 1], w: [0, 13, 0]", "a: [[2], [0.45]], w: [[0], [13]]"],
     ids=["one entry", "two are 0", "a column"],
 )
 def test_a_sum_of_one_term_is_written_down_once(values: str) -> None:
-    (low, high), _ = products(np.array(0.45), np.array(1.3))
+    (low, high), _ = products(np.array(0.45), np.array(13))
     assert_ends(problem("sum(exp(a) * w)", values), float(low), float(high))
 
 
@@ -665,8 +686,8 @@ equations: [p = w @ x + b]"""
 @pytest.mark.parametrize(
     ("problem", "answers", "verdict"),
     [
-        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.56", "correct"),  # 1/1.80
-        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.58", "wrong"),  # 1/1.7
+        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.55", "correct"),  # 1/1.81
+        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.56", "wrong"),  # 1/1.8
         (DOT, "p: -1.43", "correct"),  # -0.57 + 1.62 - 1.46 - 1.02, cut off
         (DOT, "p: -1.50", "wrong"),  # -0.58 + 1.6 - 1.5 - 1.02
     ],

@@ -148,14 +148,6 @@ def _silu(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     return BOUNDS["mul"](args[0], unit.widened(BOUNDS["sigmoid"](args[0])))
 
 
-def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The square, and the product with delta."""
-    (a,) = args
-    low, high = BOUNDS["huber"](a, **options)
-    slack = unit.widened((low, high))
-    return np.maximum(slack[0], 0.0), slack[1]
-
-
 PRODUCTS_BY_BLOCKS = frozenset({"apply_blocks", "contracted"})
 ROUNDED_INSIDE: Mapping[str, Inside] = {
     "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
@@ -165,7 +157,6 @@ ROUNDED_INSIDE: Mapping[str, Inside] = {
     "outer": _outer,  # its products are those of a sum of one
     "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for
-    "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
 }
 BY_PRODUCTS = frozenset({"matmul", "outer", *FACTORS, *PRODUCTS_BY_BLOCKS})
 """Operations whose products somebody may write down one by one."""

@@ -177,7 +177,10 @@ class Enclosing:
         bare = self.clean(applied(node, inner, self.unit), node)
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
         digits = node.name in _NO_NEW_DIGITS and all(arg.digits for arg in args)
-        return _Reached(bare, self.after(node, args, bare), exact, digits)
+        rounded = self.after(node, args, bare)
+        if node.name in EXACT:  # the last step is the one before: nothing is rounded in -(a / b)
+            bare = self.clean(applied(node, [arg.bare for arg in args], self.unit), node)
+        return _Reached(bare, rounded, exact, digits)
 
     def clean(self, found: Interval, node: Op) -> Interval:
         """What is known exactly, with 0 where only the noise of the arithmetic is left of it."""
@@ -258,7 +261,7 @@ def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     if way_within(unit) == "every key" and node.name in IN_STEPS | {"sigmoid", "silu"}:
         return None
     own = ROUNDED_INSIDE.get(node.name)
-    if own is not None and not (unit.definite and node.name in _ALLOWANCES):
+    if own is not None:
         return own(args, dict(node.options), unit)
     each = only or way_within(unit) == "every product"
     if node.name in IN_STEPS or (each and node.name in BY_ENTRIES):
@@ -277,8 +280,6 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     return Enclosing(names.__getitem__, unit, within=True).defined(found[0])
 
 
-_ALLOWANCES = frozenset({"huber"})
-"""Of these, bounds that are nobody's way: one person's numbers go by the definition."""
 IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
 """Operations within which somebody may write down the steps of their definition."""
 BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)

@@ -33,6 +33,14 @@ def _decimal(count: int) -> Array:
     return np.asarray(10.0**-count)
 
 
+def _whole(size: Array, unit: Array) -> Array:
+    return np.floor(size / unit + 1e-9) * unit
+
+
+def _rounded(size: Array, unit: Array) -> Array:
+    return np.floor(size / unit + 0.5 + 1e-9) * unit
+
+
 class Unit(Struct, frozen=True):
     """The digits a sheet uses: so many decimals, or significant digits."""
 
@@ -62,8 +70,8 @@ class Unit(Struct, frozen=True):
         low, high = interval
         below = self.at(low)
         above = self.at(high) if self.significant else below
-        down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
-        up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
+        down = np.where(low > 0, _whole(low, below), np.minimum(-_rounded(-low, below), low - below / 20))
+        up = np.where(high < 0, -_whole(-high, above), np.maximum(_rounded(high, above), high + above / 20))
         known = np.asarray(low == high)
         if not some(known):
             return down, up

@@ -266,7 +266,7 @@ class Ways(Struct, dict=True):
             if self._near(untold, _FAR):
                 for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN, untold)
-        elif self._near(told_, _FAR) and _has_products(expr):
+        elif self._near(told_, _FAR_TOLD) and _has_products(expr):
             for one in (unit, *_finer(unit)):
                 yield from self._definitely(expr, one, _PRODUCTS, told_)
 
@@ -358,7 +358,7 @@ class Ways(Struct, dict=True):
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
 
 
-_FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
+_FAR_UNITS, _FAR, _FAR_TOLD, _FAR_UNTOLD = 64, 0.25, 1.0, 2.0
 """So many units, and so much of the largest entry, away from what it should be, nobody's way of
 rounding is tried. Where a range tells enough, that saves time and decides nothing, since the range
 is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the value is no rounding.

@@ -358,7 +358,7 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
     largest = most(size)
     room = MOST_UNITS * unit.at(largest)
     if rounded:
-        room = np.maximum(room, np.maximum(largest / 100, size / 8))
+        room = np.maximum(room, np.maximum(largest / 200, size / 16))
     else:
         room = np.maximum(room, largest / 2)
     width = interval[1] - interval[0]
