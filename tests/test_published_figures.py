@@ -125,7 +125,7 @@ def test_a_gradient_in_the_other_shape_from_rounded_figures_is_the_transpose(
     rows = [[f"{d * one:.{decimals}f}" for one in x] for d in delta]
     sheet = {"dL/dZ1": [f"{d:.{decimals}f}" for d in delta], "dL/dW1": rows}
     report = problem.check(sheet)
-    assert report["dL/dZ1"].verdict == "correct"
+    assert report["dL/dZ1"].verdict == ("imprecise" if decimals == 2 else "correct")
     assert (report["dL/dW1"].verdict, report["dL/dW1"].slips) == ("wrong", ("transposed",))
 
 

@@ -40,8 +40,9 @@ def written(low: Array, high: Array, unit: Unit) -> Ends:
     Whoever keeps a digit more rounds up by half of a tenth of the unit at most.
     """
     cut_off = np.floor(low / unit(low) + 1e-9) * unit(low)
-    rounded = np.floor(high / unit(high) + 0.5 + 1e-9) * unit(high)
-    return cut_off, np.maximum(rounded, high + unit(high) / 20)
+    rest = high / unit(high) - np.floor(high / unit(high) + 1e-9)
+    more = np.where(rest < 0.5, np.minimum(rest, 0.05), 1 - rest)
+    return cut_off, high + more * unit(high)
 
 
 def problem(formula: str, values: str, digits: str = "decimals: 3") -> str:
@@ -129,10 +130,10 @@ INSIDE: list[tuple[str, list[float], Callable[[Array, Unit], Ends]]] = [
     ("10 * sigmoid(z)", [0.3], sigmoid),
     ("23 * sigmoid(z)", [-0.3], sigmoid),
     ("10 * softmax(z)", [0.3, -0.4], softmax),
-    ("10 * logsumexp(z)", [0.3, -0.4], logsumexp),
+    ("13 * logsumexp(z)", [0.3, -0.35], logsumexp),
     ("10 * mean(z)", [0.31234, 0.41235], mean),
     ("10 * norm(z)", [0.3123, 0.4123], norm),
-    ("10 * softplus(z)", [0.3], softplus),
+    ("11.4 * softplus(z)", [0.328], softplus),
     ("-33 * elu(z)", [-0.35], negative_elu),
     ("48 * silu(z)", [0.35], silu),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -208,8 +208,9 @@ class Enclosing:
             return _within(node, unit.widened(bare))
         if self.definite or all(arg.digits for arg in args):
             return bare
-        late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
-        return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+        whole = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
+        each = unit.widened(bare)  # both were
+        return np.minimum(each[0], whole[0]), np.maximum(each[1], whole[1])
 
     def _is_step(self, node: Op, unit: Unit) -> bool:
         """Whether a sum is a step of its own within an operation: a total, and 1 + e^z."""
@@ -277,7 +278,16 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     if found is None:
         raise NoBoundsError(node.name)
     names = dict(zip(found[1].names, args, strict=True))
-    return Enclosing(names.__getitem__, unit, within=True).defined(found[0])
+    finer = {
+        name for name, arg in names.items() if unit and not unit.definite and not unit.holds(arg)
+    }
+    inside = Enclosing(names.__getitem__, unit, finer.__contains__, within=True)
+    return inside.defined(found[0])
+
+
+def _finer(names: Mapping[str, Interval], unit: Unit) -> frozenset[str]:
+    """The names of what has more digits than those."""
+    return frozenset(name for name, interval in names.items() if not unit.holds(interval))
 
 
 IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))

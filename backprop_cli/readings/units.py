@@ -9,9 +9,10 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from backprop_cli.operations.bounds import Array, Interval, is_point, point
-from backprop_cli.operations.masks import some
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE
 
@@ -33,12 +34,28 @@ def _decimal(count: int) -> Array:
     return np.asarray(10.0**-count)
 
 
-def _whole(size: Array, unit: Array) -> Array:
+_A_DIGIT_MORE = 0.05
+
+
+def _cut_off(size: Array, unit: Array) -> Array:
     return np.floor(size / unit + 1e-9) * unit
 
 
 def _rounded(size: Array, unit: Array) -> Array:
     return np.floor(size / unit + 0.5 + 1e-9) * unit
+
+
+def _most(size: Array, unit: Array) -> Array:
+    """What rounding at the last digit gives, or at a later one: half of a tenth more at most."""
+    steps = size / unit
+    whole = np.floor(steps + 1e-9)
+    rest = np.minimum(steps - whole, _A_DIGIT_MORE)
+    return np.where(steps - whole < 0.5 - 1e-9, size + rest * unit, (whole + 1) * unit)
+
+
+def _is_short(value: Array, unit: Array) -> NDArray[np.bool_]:
+    """Where a number has no digits beyond this unit."""
+    return np.asarray(np.abs(value - np.round(value / unit) * unit) <= 1e-9 * np.abs(value))
 
 
 class Unit(Struct, frozen=True):
@@ -66,17 +83,24 @@ class Unit(Struct, frozen=True):
         return EXACT if self.significant else _NO_NEW_DECIMALS
 
     def widened(self, interval: Interval) -> Interval:
-        """What rounding or cutting off after the last digit may make of the values."""
+        """What rounding or cutting off after the last digit, or a later one, makes of the values.
+
+        Who needs no more digits rounds nothing.
+        """
         low, high = interval
         below = self.at(low)
         above = self.at(high) if self.significant else below
-        down = np.where(low > 0, _whole(low, below), np.minimum(-_rounded(-low, below), low - below / 20))
-        up = np.where(high < 0, -_whole(-high, above), np.maximum(_rounded(high, above), high + above / 20))
+        down = np.where(low > 0, _cut_off(low, below), -_most(-low, below))
+        up = np.where(high < 0, -_cut_off(-high, above), _most(high, above))
         known = np.asarray(low == high)
         if not some(known):
             return down, up
-        short = known & (np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low))
+        short = known & _is_short(low, below)
         return np.where(short, low, down), np.where(short, high, up)
+
+    def holds(self, interval: Interval) -> bool:
+        """Whether the ends have no more digits than that."""
+        return all(every(_is_short(end, self.at(end))) for end in interval)
 
     def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
         """A divisor that is not 0 was not written as 0 either: it is at least one unit.
@@ -186,10 +210,8 @@ class Rounding(Unit, frozen=True):
 
     def written(self, value: Array) -> Array:
         """One number at the person's digits."""
-        unit = self.at(value)
-        steps = np.abs(value) / unit
-        whole = np.floor(steps + 1e-9) if self.cuts_off else np.floor(steps + 0.5 + 1e-9)
-        return np.sign(value) * whole * unit
+        unit, size = self.at(value), np.abs(value)
+        return np.sign(value) * (_cut_off if self.cuts_off else _rounded)(size, unit)
 
 
 # Floats, in place of digits somebody typed --------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -187,22 +187,39 @@ def _without_deviations(expr: Expr, x: str, mean: str) -> Expr | None:
 
 
 def _variance_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
-    """-½ (σ² + ε)^(-3/2) Σ g (x - μ), as it is known by heart, for -Σ g x̂ / (2 (σ² + ε))."""
+    """As it is known by heart, for -Σ g x̂ / (2 (σ² + ε)): -½ (σ² + ε)^(-3/2) Σ g (x - μ).
+
+    Or Σ g (x - μ) over 2 √(σ² + ε)³.
+    """
     for user in consumers(model, model.gradient_by(id) or ""):
         match model.definitions[user]:
             case Op("div", (deviation, Op("sqrt", (variance,)))):
-                known = partial(_by_heart, Sym(user), deviation, variance)
-                found = rewrite(expr, known)
-                if found != expr:
-                    yield found
+                for divided in (_by_power, _by_root):
+                    known = partial(_by_heart, Sym(user), deviation, variance, divided)
+                    found = rewrite(expr, known)
+                    if found != expr:
+                        yield found
 
 
-def _by_heart(standard: Expr, deviation: Expr, variance: Expr, part: Expr) -> Expr | None:
+def _by_power(total: Expr, variance: Expr) -> Expr:
+    return op("mul", op("div", total, num(2)), op("pow", variance, num("-3/2")))
+
+
+def _by_root(total: Expr, variance: Expr) -> Expr:
+    return op("div", total, op("mul", num(2), op("pow", op("sqrt", variance), num(3))))
+
+
+def _by_heart(
+    standard: Expr,
+    deviation: Expr,
+    variance: Expr,
+    divided: Callable[[Expr, Expr], Expr],
+    part: Expr,
+) -> Expr | None:
     match part:
         case Op("div", (Op("sum", (Op("mul", (g, one)),)) as total, Op("mul", (Num() as two, v)))):
             if (one, two, v) == (standard, num(2), variance):
-                half = op("div", Op("sum", (op("mul", g, deviation),), total.options), num(2))
-                return op("mul", half, op("pow", variance, num("-3/2")))
+                return divided(Op("sum", (op("mul", g, deviation),), total.options), variance)
     return None
 
 
