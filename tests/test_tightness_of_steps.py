@@ -1,8 +1,8 @@
 """How far unwritten steps, and the persons who round them, reach: one sheet on each side of an end.
 
 Who types more digits than asked tells exactly where a number lies; what is not written may still
-have been rounded to the digits asked. Ends are worked out here in plain NumPy: what is written down has
-no more than those digits, cut off or rounded, or more of them, which is next to where it was.
+have been rounded to the digits asked. Ends are worked out here in plain NumPy: what is written down
+has no more than those digits, cut off or rounded, or more of them, which is next to where it was.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def test_the_steps_inside_an_operation(
     There, three significant digits of it are finer than those of the operation.
     """
     ends = written(*inside(np.array(z), unit), unit)
-    times = abs(float(formula.split()[0]))
+    times = abs(float(formula.split(maxsplit=1)[0]))
     low, high = times * ends[0], times * ends[1]
     text = problem(formula, f"z: {z if len(z) > 1 else z[0]}", digits)
     for found in (verdict_and_how(text, low + NEAR), verdict_and_how(text, high - NEAR)):
@@ -216,7 +216,7 @@ grading: {{precision: {{decimals: 4}}}}
 @pytest.mark.parametrize(
     ("a", "typed", "verdict"),
     [
-        # a third is 0.333 where it has to be broken off, and 0.33338 at most: 30 of them are 10.0015
+        # a third is 0.333 where it is broken off, and 0.33338 at most: 30 of them are 10.0015
         ("1/3", "9.9901", "correct"),
         ("1/3", "9.9880", "wrong"),
         ("1/3", "10.0010", "correct"),
