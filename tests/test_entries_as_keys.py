@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ JACOBIAN = np.einsum("kip,j->kpj", BY_W1, X)
         ("dH1[2]/dZ1[2]", SLOPE[1]),
     ],
 )
-def test_entries_of_gradients_and_jacobians(name: str, value: object) -> None:
+def test_entries_of_gradients_and_jacobians(name: str, value: Any) -> None:
     np.testing.assert_allclose(problem().solve()[name], value, rtol=1e-12, atol=1e-12)
 
 
