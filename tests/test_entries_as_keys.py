@@ -1,4 +1,4 @@
-"""One entry of a quantity as a key of a report and of a solution; folders too large to be hand-ins."""
+"""One entry of a quantity as a key of a report and a solution; folders that are no hand-ins."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def test_an_entry_that_stands_alone_on_a_sheet_is_judged_alone() -> None:
 
 def test_a_right_entry_beside_a_wrong_one_has_nothing_said_of_it() -> None:
     given = {"dL/dZ1": [f"{x:.4f}" for x in DW1[:, 0]], "dL/dW1": DW1.round(4).astype(str).tolist()}
-    given["dL/dW1"][1][1] = "0.9"  # type: ignore[index]
+    given["dL/dW1"][1][1] = "0.9"
     report = problem().check(given)
     wrong, right = report["dW1[2,2]"], report["dW1[2,1]"]
     assert (wrong.verdict, right.verdict) == ("wrong", "correct")
-    assert right.message == "" and right.slips == () and right.points == right.max_points == 0
+    assert (right.message, right.slips, right.points, right.max_points) == ("", (), 0, 0)
     assert report["dL/dW1"].verdict == "wrong"
 
 
