@@ -117,6 +117,7 @@ OF_CONV: Final = _meant(
         "bias": "b b1 biases offset",
         "padding": "pad zeros zeropadding p",
         "stride": "step strides s",
+        "dilation": "dilations dilationrate rate atrous d",
     }
 )
 OF_POOL: Final = _meant(
