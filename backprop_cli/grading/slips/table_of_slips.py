@@ -232,8 +232,8 @@ _UPDATE = (
     ),
     slip(
         "bias-correction-omitted",
-        "Adam's bias correction left out",
-        "m and v were used without dividing by 1 − βᵗ.",
+        "bias correction left out",
+        "A state was used without dividing it by 1 − βᵗ.",
         update.correction_omitted,
         "m instead of m̂",
     ),
