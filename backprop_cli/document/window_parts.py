@@ -13,8 +13,9 @@ from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.errors import listed
-from backprop_cli.operations.convolutions import AXES, SLIDING
+from backprop_cli.operations.convolutions import SLIDING
 from backprop_cli.operations.pooling import pool_of, windows_at
+from backprop_cli.operations.sliding import AXES
 from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.values import evaluate
