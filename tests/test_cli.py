@@ -357,6 +357,23 @@ def test_ascii_is_ascii(kind: str, problem: str) -> None:
     assert done.stdout.isascii()
 
 
+@pytest.mark.parametrize("steps", ["1", "4", "40"])
+@pytest.mark.parametrize("start", ["10", "1.7e308"])
+def test_losses_below_zero_are_ascii(steps: str, start: str, tmp_path: Path) -> None:
+    file = tmp_path / "below.yaml"
+    file.write_text(f"""\
+values: {{w: [-1, 2], x: [3, 1], c: {start}}}
+equations:
+  - L = dot(w, x) - c
+train: [w]
+update: {{rule: sgd, learning_rate: 0.1}}
+""")
+    done = invoke("solve", str(file), "--ascii", "--steps", steps)
+    assert done.exit_code == 0
+    assert " -> -" in done.stdout
+    assert done.stdout.isascii()
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_what_the_terminal_cannot_show_is_ascii(encoding: str) -> None:
     done = process("solve", PROBLEM, environment={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})

@@ -43,6 +43,19 @@ def windows(x: Any, k: Any) -> Any:
     )
 
 
+def adamax(v: Any) -> Any:
+    w, m, u = v.w, np.zeros(2), np.zeros(2)
+    for t in (1, 2):
+        g = (w @ v.x - v.y) * v.x
+        m, u = 0.9 * m + 0.1 * g, np.maximum(0.999 * u, np.abs(g))
+        w = w - 0.1 * m / (1 - 0.9**t) / (u + 1e-8)
+    return w
+
+
+def dilated(v: Any) -> Any:
+    return np.array([v.w @ v.x[i : i + 5 : 2] for i in range(3)]) + v.b
+
+
 def own_activation(v: Any) -> Any:
     z = v.W1 @ v.X + v.b1
     return v.W2 @ (z * sigmoid(1.702 * z)) + v.b2
@@ -253,6 +266,8 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
         "o",
         lambda v: v.x + sigmoid(v.G @ v.x + v.b) * (np.tanh(v.W @ v.x) - v.x),
     ),
+    65: ("dL/dw", lambda v: [((z := dilated(v)) * (z > 0)) @ v.x[a : a + 3] for a in (0, 2, 4)]),
+    66: ("w at the end", adamax),
     53: ("f_dot", lambda v: 1 / v.x[0] + v.x[1]),
 }
 ENDS = {  # the textbook's last line, as it is printed
@@ -288,7 +303,7 @@ def solved(file: str) -> dict[str, Any]:
 
 
 def test_every_kind_is_in_the_page_and_is_checked() -> None:
-    assert list(ROWS) == [*range(1, 65)]
+    assert list(ROWS) == [*range(1, 67)]
     assert sorted(FIGURES | ENDS) == list(ROWS)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from oracles.operations import Example, examples, point
 
 from backprop_cli.algebra.expr import Expr, Sym, in_order, op
+from backprop_cli.cli import main
 from backprop_cli.cli.arguments import announced, load
 from backprop_cli.grading.grader import Desk, Grader
 from backprop_cli.grading.judging.honest_intervals import _BOUNDED, Ways
@@ -200,6 +203,20 @@ def test_what_takes_seconds_is_announced(
     announced(load(PROBLEM.parent / f"{name}.yaml"), "drawing numbers")
     said = "drawing numbers: the formulas are long, and it may take some seconds\n"
     assert capsys.readouterr().err == (said if told else "")
+
+
+@pytest.mark.parametrize(("name", "told"), [("time/gru", True), ("sigmoid-softmax", False)])
+def test_grading_what_takes_seconds_is_announced(name: str, told: bool, tmp_path: Path) -> None:
+    """Of one sheet, and of a class where everyone has numbers of their own."""
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text("answers: {L: 1}\n", encoding="utf-8")
+    problem = PROBLEM.parent / f"{name}.yaml"
+    own = tmp_path / "own"
+    own.mkdir()
+    copyfile(problem, own / "sheet.yaml")
+    for given in (problem, own):
+        done = CliRunner().invoke(main, ["check", str(given), str(sheet)])
+        assert (done.exit_code, "grading: the formulas are long" in done.stderr) == (1, told)
 
 
 def test_the_search_for_slips_counts_long_formulas() -> None:

@@ -332,3 +332,29 @@ def test_the_derivative_of_a_whole_by_an_entry_is_no_entry_of_it() -> None:
     assert done.exit_code == 0
     assert "dYhat/dW1[" not in done.stdout
     assert "dYhat/d(W1[i,j])" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("formula", "function"),
+    [
+        ("sigmoid(f*g*h*F*G*H)", lambda product: 1 / (1 + np.exp(-product))),
+        ("clip(u*v*t*s*q*r)", lambda product: np.clip(product, -1, 1)),
+    ],
+)
+def test_another_name_is_found_where_the_usual_ones_are_taken(
+    formula: str, function: Callable[[float], float]
+) -> None:
+    by, *others = [letter for letter in formula if letter in "fghFGHuvtsqr"][-6:]
+    env = {name: 0.9 - 0.1 * place for place, name in enumerate([by, *others])}
+    (chain,) = of_formula(formula, by).chains
+
+    def moved(**env: float | Vector) -> float:
+        return function(float(np.prod(np.array([*env.values()]))))
+
+    check(chain, env, by, moved, {by: env[by], "H2": moved(**env)})
+
+
+@pytest.mark.parametrize("names", ["ijkmnpqrstuvx", "ijkmnpqrstux"])
+def test_names_that_leave_no_letters_are_refused(names: str) -> None:
+    with pytest.raises(UnderivableError, match="no letters for the indices"):
+        of_formula(f"sum({'*'.join(names)})", "x")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import backprop_cli as backprop
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Sym, num
 from backprop_cli.calculus.differentiate import Backward, gradients, shares
@@ -170,6 +171,32 @@ def by_hand(key: tuple[str, str | None]) -> list[Array]:
                 m, s = b1 * m + (1 - b1) * g, b2 * s + (1 - b2) * g * g
                 w = w - eta * (m / (1 - b1**t)) / (np.sqrt(s / (1 - b2**t)) + epsilon)
             case _:
+                return with_largest(key)
+        found.append(w)
+    return found
+
+
+def with_largest(key: tuple[str, str | None]) -> list[Array]:
+    """Those that keep a largest value, or a mean of what was changed."""
+    eta, beta, b1, b2, epsilon = CONSTANTS.values()
+    w, m, s, u = START, 0.0, 0.0, np.zeros(START.shape)
+    found = []
+    for t, g in enumerate(SLOPES, start=1):
+        m = b1 * m + (1 - b1) * g
+        match key:
+            case ("adam", "amsgrad"):
+                s = b2 * s + (1 - b2) * g * g
+                u = np.maximum(u, s)
+                w = w - eta * (m / (1 - b1**t)) / (np.sqrt(u / (1 - b2**t)) + epsilon)
+            case ("adamax", None):
+                u = np.maximum(b2 * u, np.abs(g))
+                w = w - eta / (1 - b1**t) * m / (u + epsilon)
+            case ("adadelta", None):
+                s = beta * s + (1 - beta) * g * g
+                moved = np.sqrt(u + epsilon) / np.sqrt(s + epsilon) * g
+                u = beta * u + (1 - beta) * moved**2
+                w = w - eta * moved
+            case _:
                 pytest.fail(f"{key} is not tested")
         found.append(w)
     return found
@@ -191,6 +218,8 @@ TORCH: dict[tuple[str, str | None], tuple[str, dict[str, Any]]] = {
     ("adagrad", None): ("Adagrad", {"eps": 1e-3}),
     ("rmsprop", None): ("RMSprop", {"alpha": 0.8, "eps": 1e-3}),
     ("adam", None): ("Adam", {"betas": (0.7, 0.95), "eps": 1e-3}),
+    ("adam", "amsgrad"): ("Adam", {"betas": (0.7, 0.95), "eps": 1e-3, "amsgrad": True}),
+    ("adadelta", None): ("Adadelta", {"rho": 0.8, "eps": 1e-3}),
 }
 
 
@@ -204,3 +233,24 @@ def test_update_rules_of_pytorch(key: tuple[str, str | None]) -> None:
         weights.grad = torch.tensor(slope)
         optimizer.step()
         np.testing.assert_allclose(weights.detach().numpy(), wanted, rtol=1e-12)
+
+
+def test_adamax_is_that_of_pytorch_where_its_small_number_is_0() -> None:
+    """PyTorch adds ε to |g|, and here it stands beside u, as in all rules that divide."""
+    torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed")
+    rule = {"rule": "adamax", "learning_rate": 0.1, "beta1": 0.7, "beta2": 0.95, "epsilon": 0}
+    start, slopes = [0.5, -1.0], [1.0, -2.0]
+    problem = {
+        "values": {"w": start, "x": slopes},
+        "equations": ["L = sum(x * w) ^ 2"],
+        "train": ["w"],
+        "update": {**rule, "steps": 4},
+    }
+    weights = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adamax([weights], lr=0.1, betas=(0.7, 0.95), eps=0.0)
+    for _ in range(4):
+        optimizer.zero_grad()
+        ((torch.tensor(slopes, dtype=torch.float64) * weights).sum() ** 2).backward()
+        optimizer.step()
+    found = backprop.load(problem).solve(at=4)["w_new"]
+    np.testing.assert_allclose(found, weights.detach().numpy(), rtol=1e-12)

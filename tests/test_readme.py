@@ -220,14 +220,15 @@ def test_every_update_rule_is_listed() -> None:
 )
 def test_the_steps_of_an_update_are_what_it_does(row: list[str]) -> None:
     rule, form = code(row[0])[0], code(row[1])[:1]
-    old = {"v": 0.5, "G": 0.3, "s": 0.2, "m": 0.7}
-    state = {letter: old[letter] for letter in RULES[rule].state}
+    old = {"v": 0.5, "G": 0.3, "s": 0.2, "m": 0.7, "u": 0.6}
+    entry = UPDATES[rule, form[0] if form else None]
+    state = {letter: old[letter] for letter in entry.kept}
     update = {
         "rule": rule,
         "learning_rate": 0.1,
         "state": {f"{key}_W": it for key, it in state.items()},
     }
-    if rule == "adam":
+    if entry.counts:
         update["t"] = 3
     problem = {
         "values": {"W": 2},

@@ -54,6 +54,14 @@ def test_fractions_that_stand_together_have_as_many_decimals_and_whole_numbers_n
     assert Digits().several([0.1, 0.25]) == ["0.10", "0.25"]
 
 
+@pytest.mark.parametrize("value", [2.0**35, 1.5 * 2.0**35, 1.25e12 + 0.5, 123456789012.0])
+@pytest.mark.parametrize("precision", [2, 3, 4])
+def test_large_whole_numbers_have_as_many_digits_as_others(value: float, precision: int) -> None:
+    wanted = float(f"{value:.{precision - 1}e}")
+    shown = [Digits(precision).several([value, *others])[0] for others in ([], [1], [0.1234])]
+    assert list(map(float, shown)) == [wanted] * 3
+
+
 @given(FINITE.filter(bool), st.integers(0, 12))
 def test_a_nonzero_number_is_never_shown_as_zero(value: float, precision: int) -> None:
     shown = Digits(precision, ascii=True).one(value)

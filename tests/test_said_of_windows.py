@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -149,3 +150,15 @@ def test_the_class_of_a_batch_is_that_of_each_sample(tmp_path: Path, affine: str
     for options in ([], ["--index"]):
         text = CliRunner().invoke(main, ["derive", str(path), *options]).stdout
         assert f"class = argmax of each {each} (Ŷ)" in text
+
+
+@pytest.mark.parametrize("names", [["K"], ["K", *"iujvmprst"], ["K", *"mnpqrst"]])
+@pytest.mark.parametrize("command", ["solve", "derive"])
+def test_where_letters_run_out_no_entry_is_written(names: list[str], command: str) -> None:
+    """A convolution by a convolution slides so much that no letter is left; so do names."""
+    some: dict[str, Any] = {name: [[1, 2], [0, 1]] for name in names}
+    inner = "conv_transpose(X, K, stride=2, padding=1) + " + " + ".join(f"sum({n})" for n in names)
+    nested = page(f"C = conv({inner}, {inner})", "L = sum(C^2)", command=command, **some)
+    plain = page("C = conv(X, K)", f"L = sum(C^2) + sum({' + '.join(names)})", **some)
+    assert "∂L/∂K" in nested
+    assert "∂L/∂K" in plain

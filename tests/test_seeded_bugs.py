@@ -79,7 +79,7 @@ def test_bugs_are_placed_where_they_are_and_named(row: str) -> None:
     [
         ("Z2 - np.log", "term-left-out"),  # the largest taken off in one place alone
         ("1 / np.sqrt(var) + 0.1", "brackets-misplaced"),  # out of two brackets
-        ("np.arange(5)", "wrong-constant"),  # a stride left out
+        ("np.arange(5)", "wrong-stride"),  # a stride left out
         ("dxp[idx] += dcols", "gradient-overwritten"),  # where windows overlap
         ("dn = dh * (1 - z)", "complement"),
         ("np.sign(e)", "other-loss"),

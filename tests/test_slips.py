@@ -309,6 +309,7 @@ ELSEWHERE = {
     "gradient-to-all": set(),  # no network of these has a maximum,
     "kernel-flipped": set(),  # or a kernel
     "one-position-only": set(),
+    "wrong-stride": set(),
     "divided-by-one-less": set(),  # or a mean over more than two
 }
 """Slips that make no sense in every setting: where they do."""

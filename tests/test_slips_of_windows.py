@@ -279,6 +279,7 @@ def test_the_sheets_beside_the_problems_make_the_mistake_they_say(path: Path) ->
         "kernel-not-turned": "kernel-flipped",
         "one-position": "one-position-only",
         "gradient-to-all": "gradient-to-all",
+        "neighbours": "wrong-stride",
     }
     if path.stem not in slips:
         return
@@ -286,3 +287,37 @@ def test_the_sheets_beside_the_problems_make_the_mistake_they_say(path: Path) ->
     wrong = [result for result in report.results if result.verdict == "wrong"]
     assert len(wrong) == 1
     assert slips[path.stem] in wrong[0].slips
+
+
+SIGNAL = np.array([1, 0, 2, -1, 3, 1, 2.0])
+SLID = """values: {x: [1, 0, 2, -1, 3, 1, 2], w: [2, -1, 1]}
+equations: ["z = HOW", L = sum(z^2) / 2]
+ask: [z, dL/dz, dL/dw]
+train: [w]
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "right", "close"),
+    [
+        ("conv(x, w, dilation=2)", [0, 2, 4], [0, 1, 2]),
+        ("conv(x, w, stride=2)", [0, 1, 2], [0, 1, 2]),
+        ("conv(x, w, dilation=3)", [0, 3, 6], [0, 1, 2]),
+    ],
+)
+def test_windows_that_are_too_close_together_are_named(
+    how: str, right: list[int], close: list[int]
+) -> None:
+    problem, w = SLID.replace("HOW", how), np.array([2, -1, 1])
+    step = 2 if "stride" in how else 1
+    count = (7 - right[-1] - 1) // step + 1
+    z = [float(w @ SIGNAL[[step * i + a for a in right]]) for i in range(count)]
+    wrong = [float(w @ SIGNAL[[i + a for a in close]]) for i in range(count)]
+    dw = [sum(g * SIGNAL[step * i + a] for i, g in enumerate(z)) for a in right]
+    one = [sum(g * SIGNAL[i + a] for i, g in enumerate(z)) for a in close]
+    assert graded(problem, f"z: {z}, dL/dz: {z}, dL/dw: {dw}")["dL/dw"].verdict == "correct"
+    for id, sheet in (("z", f"z: {wrong}"), ("dL/dw", f"z: {z}, dL/dz: {z}, dL/dw: {one}")):
+        found = graded(problem, sheet)[id]
+        assert (found.verdict, found.slips[0]) == ("wrong", "wrong-stride")
+    beside = graded(problem, f"z: {[*wrong[:-1], wrong[-1] + 0.5]}")["z"]
+    assert (beside.verdict, "wrong-stride" in beside.slips) == ("wrong", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -369,3 +370,69 @@ def test_newton_in_letters() -> None:
     text = backprop.load(data).derive().render("text")
     assert "∂²L/∂w² = 2 · Xᵀ X" in text
     assert "w⁺ = w − (∂²L/∂w²)⁻¹ ∂L/∂w" in text
+
+
+# Rules that keep a largest value, or a mean of what was changed -----------------------------------
+
+
+def of_adadelta(**wrong: Array) -> Data:
+    """The first step's figures for w = (0.5, −1), x = (1, 2), y = 1; some replaced."""
+    w, x = np.array([0.5, -1]), np.array([1, 2])
+    g = (w @ x - 1) * x
+    s = 0.1 * g**2
+    r = np.sqrt(0.1) / np.sqrt(s + 0.1) * g
+    right = {"dL/dw": g, "s_w": s, "r_w": r, "u_w": 0.1 * r**2, "w_new": w - r}
+    return {id: np.round(value, 4).tolist() for id, value in {**right, **wrong}.items()}
+
+
+ADADELTA = {
+    "values": {"x": [1, 2], "y": 1, "w": [0.5, -1]},
+    "equations": ["r = w @ x - y", "L = r^2 / 2"],
+    "train": ["w"],
+    "update": {"rule": "adadelta", "learning_rate": 1, "epsilon": 0.1},
+    "ask": ["dL/dw", "s_w", "r_w", "u_w", "w_new"],
+    "grading": {"precision": {"decimals": 4}},
+}
+
+
+@pytest.mark.parametrize(
+    ("id", "wrong", "named"),
+    [
+        ("s_w", [-0.25, -0.5], "power-left-out"),
+        ("u_w", [-0.0929, -0.0981], "power-left-out"),
+        ("w_new", [-0.4285, -1.9806], "ascent"),
+    ],
+)
+def test_sheets_of_adadelta(id: str, wrong: list[float], named: str) -> None:
+    problem = backprop.load(ADADELTA)
+    assert {each.verdict for each in problem.check(of_adadelta()).results} == {"correct"}
+    found = problem.check(of_adadelta(**{id: np.array(wrong)}))
+    result = next(each for each in found.results if each.id == id)
+    assert (result.verdict, result.slips[:1]) == ("wrong", (named,)), result.slips
+    beside = of_adadelta(**{id: np.add(wrong, [0, 0.003])})
+    result = next(each for each in problem.check(beside).results if each.id == id)
+    assert (result.verdict, named in result.slips) == ("wrong", False)
+
+
+@pytest.mark.parametrize(
+    ("form", "state", "told"),
+    [
+        ({"rule": "adam"}, "u_w", "its state is called `m_W1` and `v_W1`"),
+        ({"rule": "adam", "form": "amsgrad"}, "u_w", ""),
+        ({"rule": "adamax"}, "v_w", "its state is called `m_W1` and `u_W1`"),
+        ({"rule": "adadelta"}, "r_w", "its state is called `s_W1` and `u_W1`"),
+    ],
+    ids=str,
+)
+def test_each_form_of_a_rule_has_states_of_its_own(form: Data, state: str, told: str) -> None:
+    text = run(regression(**form, state={state: [1, 2]}), "solve", code=2 if told else 0)
+    assert told in text
+
+
+def test_the_correction_left_out_of_adamax_has_its_name() -> None:
+    folder = Path(__file__).resolve().parent.parent / "problems"
+    found = backprop.load(folder / "adamax.yaml").check(
+        folder / "sheets" / "adamax" / "correction-left-out.yaml"
+    )
+    wrong = [each for each in found.results if each.verdict != "correct"]
+    assert [(each.id, each.slips[0]) for each in wrong] == [("w_new@2", "bias-correction-omitted")]

@@ -24,17 +24,18 @@ SEEDS = range(60)
 # Plain loops --------------------------------------------------------------------------------------
 
 
-def convolved(x: Array, k: Array, stride: int, padding: int) -> Array:
+def convolved(x: Array, k: Array, stride: int, padding: int, dilation: int = 1) -> Array:
     """Filters × places from channels × places and filters × channels × places, by loops alone."""
     axes = x.ndim - 1
     wide = np.zeros((x.shape[0], *(n + 2 * padding for n in x.shape[1:])))
     wide[(slice(None), *(slice(padding, padding + n) for n in x.shape[1:]))] = x
-    counts = [(n - w) // stride + 1 for n, w in zip(wide.shape[1:], k.shape[2:], strict=True)]
+    reach = [dilation * (w - 1) + 1 for w in k.shape[2:]]
+    counts = [(n - w) // stride + 1 for n, w in zip(wide.shape[1:], reach, strict=True)]
     z = np.zeros((k.shape[0], *counts))
     for f, *at in product(range(k.shape[0]), *map(range, counts)):
         total = 0.0
         for c, *offset in product(range(k.shape[1]), *map(range, k.shape[2:])):
-            place = tuple(stride * i + a for i, a in zip(at, offset, strict=True))
+            place = tuple(stride * i + dilation * a for i, a in zip(at, offset, strict=True))
             total += wide[(c, *place)] * k[(f, c, *offset)]
         z[(f, *at)] = total
     assert z.ndim == axes + 1
@@ -70,7 +71,9 @@ class Drawn:
         self.stride, self.padding = int(rng.integers(1, 4)), int(rng.integers(0, 3))
         window = rng.integers(1, 4, self.axes)
         counts = rng.integers(1, 4, self.axes)
-        places = (counts - 1) * self.stride + window - 2 * self.padding
+        self.dilation = int(rng.integers(1, 4)) if seed % 2 else 1
+        reach = self.dilation * (window - 1) + 1
+        places = (counts - 1) * self.stride + reach - 2 * self.padding
         places = np.where(places < 1, places + self.stride * np.ceil(2 / self.stride) * 2, places)
         self.places = tuple(int(n) for n in places)
         self.channels, self.filters = (int(n) if n else None for n in rng.integers(0, 3, 2))
@@ -87,8 +90,13 @@ class Drawn:
 
     @property
     def formula(self) -> str:
-        options = f"stride={self.stride}, padding={self.padding}, axes={self.axes}"
-        return f"conv(x, k, {options})"
+        options = f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
+        return f"conv(x, k, {options}, axes={self.axes})"
+
+    @property
+    def how(self) -> tuple[int, int, int]:
+        """As `convolved` takes it."""
+        return self.stride, self.padding, self.dilation
 
     def problem(self) -> dict[str, Any]:
         """Two convolutions' worth of paths to one number, so that no gradient is 1 throughout."""
@@ -101,18 +109,18 @@ class Drawn:
 
 def expected(one: Drawn) -> dict[str, Array]:
     x, k = one.full()
-    z = convolved(x, k, one.stride, one.padding)
+    z = convolved(x, k, *one.how)
     h = np.tanh(z / 10)
     g = 2 * h * (1 - h**2) / 10
     dx, dk = np.zeros(x.shape), np.zeros(k.shape)
     for at in np.ndindex(x.shape):  # linear in x and in k: the slope is the value at a unit array
         unit = np.zeros(x.shape)
         unit[at] = 1
-        dx[at] = np.sum(g * convolved(unit, k, one.stride, one.padding))
+        dx[at] = np.sum(g * convolved(unit, k, *one.how))
     for at in np.ndindex(k.shape):
         unit = np.zeros(k.shape)
         unit[at] = 1
-        dk[at] = np.sum(g * convolved(x, unit, one.stride, one.padding))
+        dk[at] = np.sum(g * convolved(x, unit, *one.how))
     shape = z.shape if one.filters else z.shape[1:]
     found = {"z": z.reshape(shape), "L": np.asarray(np.sum(h**2)), "dL/dz": g.reshape(shape)}
     return {**found, "dL/dx": dx.reshape(one.x.shape), "dL/dk": dk.reshape(one.k.shape)}
@@ -136,7 +144,7 @@ def test_a_convolution_and_its_gradients_are_those_of_pytorch(seed: int) -> None
     one = Drawn(seed)
     x, k = (torch.tensor(each, requires_grad=True) for each in one.full())
     conv = torch.nn.functional.conv1d if one.axes == 1 else torch.nn.functional.conv2d
-    z = conv(x[None], k, stride=one.stride, padding=one.padding)[0]
+    z = conv(x[None], k, None, *one.how)[0]
     z.retain_grad()
     (torch.tanh(z / 10) ** 2).sum().backward()
     found = solved(one.problem())
@@ -145,32 +153,34 @@ def test_a_convolution_and_its_gradients_are_those_of_pytorch(seed: int) -> None
         np.testing.assert_allclose(found[id], array, rtol=1e-9, atol=1e-12, err_msg=id)
 
 
-def transposed(seed: int) -> tuple[Array, Array, int, int, int]:
-    """x (channels × places), k (channels × what comes out × window), axes, stride, padding."""
+def transposed(seed: int) -> tuple[Array, Array, int, dict[str, int]]:
+    """x (channels × places), k (channels × what comes out × window), axes, and how it slides."""
     rng = np.random.default_rng(seed)
     axes, stride = int(rng.integers(1, 3)), int(rng.integers(1, 4))
     window, places = rng.integers(1, 4, axes), rng.integers(1, 4, axes)
-    padding = int(rng.integers(0, max(1, (min((places - 1) * stride + window) + 1) // 2)))
+    dilation = int(rng.integers(1, 4)) if seed % 2 else 1
+    sizes = (places - 1) * stride + dilation * (window - 1) + 1
+    padding = int(rng.integers(0, max(1, (min(sizes) + 1) // 2)))
     channels, out = map(int, rng.integers(1, 3, 2))
     x = rng.integers(-4, 5, (channels, *places)).astype(float)
-    return x, rng.integers(-3, 4, (channels, out, *window)).astype(float), axes, stride, padding
+    k = rng.integers(-3, 4, (channels, out, *window)).astype(float)
+    return x, k, axes, {"stride": stride, "padding": padding, "dilation": dilation}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_transposed_convolution_and_its_gradients_are_those_of_pytorch(seed: int) -> None:
     torch = pytest.importorskip("torch")
-    x, k, axes, stride, padding = transposed(seed)
+    x, k, axes, how = transposed(seed)
     held = {"x": torch.tensor(x, requires_grad=True), "k": torch.tensor(k, requires_grad=True)}
     functions = torch.nn.functional
     put = functions.conv_transpose1d if axes == 1 else functions.conv_transpose2d
-    held["z"] = put(held["x"][None], held["k"], stride=stride, padding=padding)[0]
+    held["z"] = put(held["x"][None], held["k"], **how)[0]
     held["z"].retain_grad()
     (torch.tanh(held["z"] / 10) ** 2).sum().backward()
-    plain = len(x) == 1 and k.shape[1] == 1 and seed % 2  # without channels
+    plain = len(x) == 1 and k.shape[1] == 1 and seed % 3  # without channels
     values = {"x": (x[0] if plain else x).tolist(), "k": (k[0, 0] if plain else k).tolist()}
-    formula = f"conv_transpose(x, k, stride={stride}, padding={padding}" + (
-        ")" if plain else f", axes={axes})"
-    )
+    options = how if plain else {**how, "axes": axes}
+    formula = f"conv_transpose(x, k, {', '.join(f'{key}={n}' for key, n in options.items())})"
     equations = [f"z = {formula}", "h = tanh(z / 10)", "L = sum(h^2)"]
     found = solved({"values": values, "equations": equations})
     wanted = {"z": held["z"], **{f"dL/d{id}": each.grad for id, each in held.items()}}
@@ -343,6 +353,16 @@ def told(problem: dict[str, Any]) -> str:
         ({"type": "conv", "filter": [[1, 1]]}, "did you mean `kernel`?"),
         ({"type": "conv", "kernel": [[1, 1], [1, 1]], "stride": 2}, "(3 + 2·0 - 2)/2 + 1 = 1.5"),
         ({"type": "conv", "kernel": [[1, 1], [1, 1]], "stride": 2}, "-> stride=1"),
+        (
+            {"type": "conv", "kernel": [[1] * 2] * 2, "stride": 2, "dilation": 3, "padding": 1},
+            "(3 + 2·1 - 3·(2 - 1) - 1)/2 + 1 = 1.5",
+        ),
+        (
+            {"type": "conv", "kernel": [[1] * 3] * 3, "dilation": 2},
+            "a kernel of 3, which reaches over 5 with dilation 2, does not fit into 3 entries",
+        ),
+        ({"type": "conv", "kernel": [[1]], "dilatation": 1}, "did you mean `dilation`?"),
+        ({"type": "conv", "kernel": [[1]], "atrous": 1}, "-> dilation"),
         ({"type": "max-pool", "size": 2}, "a window of 2 with stride 2 does not come out whole"),
         ({"type": "conv", "kernel": [[1] * 4] * 4}, "a kernel of 4 does not fit into 3 entries"),
         ({"type": "conv", "kernel": [1, 1]}, "a vector of 2 does not slide over a 3 × 3 matrix"),
@@ -458,6 +478,58 @@ def test_any_entry_has_sums_over_offsets_with_the_stride_in_them() -> None:
     one.axes, one.stride, one.padding = 1, 2, 0
     one.x, one.k = np.arange(5.0), np.ones(3)
     assert "zᵢ = Σₘ kₘ · x₂ᵢ₊ₘ" in index_by_index(one)
+
+
+def test_any_entry_has_the_dilation_in_it_and_no_condition_that_it_does_not_need() -> None:
+    data = {
+        "values": {"x": [1, 2, 3, 4, 5, 6], "k": [1, 2]},
+        "equations": ["z = conv(x, k, stride=2, padding=1, dilation=3)", "L = sum(z^2)"],
+    }
+    whole = yaml.safe_dump(data)
+    index = CliRunner().invoke(main, ["derive", "-", "--index"], input=whole).output
+    assert "zᵢ = Σₘ kₘ · x₂ᵢ₊₃ₘ₋₅ · 1{1 ≤ 2i+3m-5 ≤ 6}".replace("-", "−") in index
+    page = CliRunner().invoke(main, ["solve", "-"], input=whole).output
+    assert "z = pad(x) ∗ spaced(k)" in page
+    assert "∂L/∂k = pad(x) ∗ spaced(∂L/∂z)" in page
+    assert "spaced puts 1 zero between neighbours, in the kernel 2 zeros" in page
+    assert "what slides moves 3 at a time" in page
+
+
+def test_the_jacobian_of_a_dilated_convolution_is_drawn_with_its_zeros() -> None:
+    text = "values: {x: [1, 0, 2, 1], w: [2, 1]}\nequations: ['z = conv(x, w, dilation=2)']\n"
+    page = CliRunner().invoke(main, ["derive", "-", "--of", "z", "--wrt", "x"], input=text).output
+    assert "⎡w₁  0   w₂  0 ⎤" in page
+    assert "⎣0   w₁  0   w₂⎦" in page
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_dilated_layer_is_that_of_pytorch(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    stride, padding, dilation = (int(n) for n in rng.integers((1, 0, 2), (4, 3, 4)))
+    places = (rng.integers(1, 4, 2) - 1) * stride + 2 * dilation + 1 + 4 * stride - 2 * padding
+    held = {
+        "X": rng.normal(size=(2, *places)),
+        "K1": rng.normal(size=(3, 2, 3, 3)),
+        "b1": rng.normal(size=3),
+    }
+    x, k, b = (torch.tensor(each, requires_grad=True) for each in held.values())
+    z = torch.nn.functional.conv2d(x[None], k, b, stride, padding, dilation)[0]
+    (torch.tanh(z).sum() ** 2).backward()
+    layer = {"type": "conv", "kernel": held["K1"].tolist(), "bias": held["b1"].tolist()}
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "activation": "tanh"}
+    upstream = (2 * torch.tanh(z).sum() * torch.ones_like(z)).detach().numpy()
+    problem = {
+        "input": "picture",
+        "x": held["X"].tolist(),
+        "layers": [{**layer, **how}],
+        "upstream": {"Yhat": upstream.tolist()},
+        "ask": ["dL/dX"],
+    }
+    found = solved(problem)
+    for id, wanted in (("Z1", z), ("dL/dX", x.grad), ("dL/dK1", k.grad), ("dL/db1", b.grad)):
+        array = wanted.detach().numpy()
+        np.testing.assert_allclose(found[id], array, rtol=1e-9, atol=1e-12, err_msg=id)
 
 
 def test_two_pictures_are_read_as_two_channels_and_told() -> None:

@@ -242,8 +242,9 @@ def test_what_to_do_with_a_sheet_is_said_in_words_that_fit() -> None:
         ("nag", "nesterov"),
         ("adamw", "adam, with `weight_decay` beside it"),
         ("GD", "sgd"),
-        ("AdaDelta", "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)"),
-        ("adamax", "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)"),
+        ("AMSGrad", "adam, with `form: amsgrad` beside it"),
+        ("NAdam", "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)"),
+        ("rprop", "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)"),
     ],
 )
 def test_rules_by_their_other_names(rule: str, instead: str) -> None:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 Part: TypeAlias = Literal["", "new", "change", "old", "ahead"]
 
-STATES: Final = ("v", "m", "G", "s", "mhat", "vhat")
+STATES: Final = ("v", "m", "G", "s", "u", "r", "mhat", "vhat")
 """The letters of what update rules keep, or work out on the way."""
 
 _PARTS: dict[str, Part] = {

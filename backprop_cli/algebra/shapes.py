@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
+from math import gcd
 from typing import TypeAlias
 
 from backprop_cli.algebra import build
@@ -95,9 +96,21 @@ def solved(left: str, right: str, letter: str) -> str | None:
     """What a letter is where two places are the same; None where that is no whole formula."""
     terms = _linear(combined((1, left), (-1, right)))
     times = terms.pop(letter, 0)
-    if abs(times) != 1:
+    if not times or any(n % times for n in terms.values()):
         return None
-    return str(combined(*((-times * n, of or 1) for of, n in terms.items())))
+    return str(combined(*((-n // times, of or 1) for of, n in terms.items())))
+
+
+def never_same(left: str, right: str) -> bool:
+    """Whether two places differ whatever their letters are, as 2i and 4 or 2i and 2k - 1 do."""
+    terms = _linear(combined((1, left), (-1, right)))
+    number = terms.pop("", 0)
+    return bool(number % gcd(*terms.values())) if any(terms.values()) else number != 0
+
+
+def often(place: Size, letter: str) -> int:
+    """How often a letter is in a place: twice in 2i - 1."""
+    return _linear(place).get(letter, 0)
 
 
 def ends(size: Size, ranges: Mapping[str, tuple[Size, Size]]) -> tuple[Size, Size]:

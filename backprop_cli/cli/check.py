@@ -45,6 +45,7 @@ FORMATS = (*formats.FORMATS, "gradebook")
 _KEPT: Final = ("html", "markdown", "json", "csv")
 """Formats that are read later, without what is told beside."""
 _PATH = click.Path(path_type=Path)
+_DOING: Final = "grading"
 
 
 @click.command(
@@ -209,7 +210,7 @@ class _Graded:
 
 def _task(problem: Path, options: Options) -> Task:
     """What is to be graded, and by what: one problem for all, or everyone's own."""
-    from backprop_cli.cli.arguments import allowed_for, load, source_of
+    from backprop_cli.cli.arguments import allowed_for, announced, load, source_of
     from backprop_cli.grading.sheets.collect import folder_of_students, not_read
 
     left: list[Unread] = []
@@ -219,13 +220,13 @@ def _task(problem: Path, options: Options) -> Task:
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
         found = problems.task(files, (*options.answers, *options.paths), left)
-        handed_in, title = found.handed_in, _title(found.loaded)
+        handed_in, title = found.handed_in, _title(announced(found.loaded, _DOING))
         notes, unread = tuple(handed_in.notes()), tuple(handed_in.unread_only())
         first, whose, roster = found.first.grader, found.desk.grader_of, problems.roster
         return Task(found.files, found.desk, first, title, whose, roster, notes, unread)
     loaded = load(problem, task="checking")
     files = _files(problem, options, left)
-    desk = _desk(loaded, folder_of_students(files))
+    desk = _desk(announced(loaded, _DOING), folder_of_students(files))
     grader, notes = desk.grader, tuple(not_read(left))
     return Task(files, desk, grader, _title(loaded), lambda _: grader, notes=notes)
 

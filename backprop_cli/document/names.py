@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
-from itertools import chain, count
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,6 +20,7 @@ from backprop_cli.algebra.quantity import (
     whole_id,
 )
 from backprop_cli.algebra.shapes import Shape, plus
+from backprop_cli.derive.derivation_nodes import free_name
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
 from backprop_cli.notation.ascii_signs import ascii_text
@@ -43,12 +43,6 @@ class Symbol(Struct, frozen=True):
 
 
 _UNITS = (("e", "u", "d", "unit"), ("E", "D", "J", "Unit"))
-
-
-def _free(liked: Sequence[str], taken: Collection[str]) -> str:
-    """The first of these names that nothing has, the last one with a number if all are taken."""
-    more = (f"{liked[-1]}{number}" for number in count(2))
-    return next(each for each in chain(liked, more) if each not in taken)
 
 
 class Names(Struct, frozen=True):
@@ -82,7 +76,7 @@ class Names(Struct, frozen=True):
     def units(self) -> tuple[str, str]:
         """The letters of a unit vector and of a unit matrix: none that is a quantity's."""
         taken = {id.partition("_")[0] for id in (*self.roles, *self.bases)}
-        vector, matrix = (_free(liked, taken) for liked in _UNITS)
+        vector, matrix = (free_name(liked, taken) for liked in _UNITS)
         return vector, matrix
 
     def symbol(self, id: str) -> Symbol:

@@ -8,13 +8,14 @@ from itertools import islice
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, uses, walk
-from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
+from backprop_cli.derive.derivation_nodes import EQUAL, Indices, NoMoreLettersError, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.errors import listed
-from backprop_cli.operations.convolutions import AXES, SLIDING
+from backprop_cli.operations.convolutions import SLIDING
 from backprop_cli.operations.pooling import pool_of, windows_at
+from backprop_cli.operations.sliding import AXES
 from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.values import evaluate
@@ -41,12 +42,12 @@ def any_entry(step: Step, formulas: Formulas) -> Iterator[Equation]:
     if node is None or node.name not in _INDEX:
         return
     writer = _Offsets(formulas, node)
-    letters = writer.index(step)
-    if len(letters) != len(step.shape):
-        return  # it slides within a formula of something smaller, as a sum is
     try:
+        letters = writer.index(step)
+        if len(letters) != len(step.shape):
+            return  # it slides within a formula of something smaller, as a sum is
         found = writer.entry(step.expr, letters, step.id)
-    except NoEntryError:
+    except (NoEntryError, NoMoreLettersError):
         return
     if not uses(found, EQUAL):
         head = formulas.names.node(indexed(step.id, *letters).name)
@@ -63,9 +64,12 @@ class _Offsets(Entrywise):
         self.node = node
         self.taken = {name for name in formulas.known.shapes if len(name) == 1}
 
-    def free(self, liked: str) -> Iterator[str]:
-        """Letters that mean nothing else."""
-        return (letter for letter in liked if letter not in self.taken | self.around)
+    def free(self, liked: str) -> str:
+        """The first letter that means nothing else."""
+        for letter in liked:
+            if letter not in self.taken and letter not in self.around:
+                return letter
+        raise NoMoreLettersError
 
     def index(self, step: Step) -> tuple[str, ...]:
         """The letters of the entry itself: f and c for filters and channels, i and j for places."""
@@ -76,7 +80,7 @@ class _Offsets(Entrywise):
         letters: list[str] = []
         for letter in own:
             self.around = set(letters)
-            letters.append(next(self.free(letter + "mnpqrst")))
+            letters.append(self.free(letter + "mnpqrst"))
         return tuple(letters)
 
     def _axes(self) -> int:
@@ -88,7 +92,7 @@ class _Offsets(Entrywise):
         channels = len(self.shape(self.node.args[0])) > self._axes()
         liked = _SUMMED[self.node.name]
         skipped = liked[1:] if self.node.name == "conv" and not channels else liked
-        return next(self.free(skipped))
+        return self.free(skipped)
 
 
 def example(step: Step, formulas: Formulas, used: Known) -> Iterator[Equation]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import Names
-from backprop_cli.operations.convolutions import SLIDING, sliding
+from backprop_cli.operations.convolutions import SLIDING
 from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.sliding import sliding
 from backprop_cli.operations.table import Sizes
 
 _POOLING = ("max_pool", "mean_pool")
@@ -49,18 +50,30 @@ def _windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> str:
 def _zeros(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
     """Which zeros are put around what slides, and between its entries."""
     how = sliding(node, Sizes(shapes, {}).shape(node.args[0]))
-    if node.name == "conv" and how.stride != 1:
-        yield f"the kernel moves {how.stride} at a time"
-    elif how.stride != 1:
-        yield f"spaced puts {_counted(how.stride - 1)} between neighbours"
+    yield from _apart(node.name, how.stride, how.dilation)
     if node.name != "conv_transpose":
         if how.padding:
             yield _padded(how.padding) + _outside(node.args[0], names)
         return
     sizes = Sizes(shapes, {}).shape(node.args[1])[-how.axes :]
-    widths = [size - 1 - how.padding for size in sizes if isinstance(size, int)]
+    reaches = [how.reach(size) for size in sizes]
+    widths = [size - 1 - how.padding for size in reaches if isinstance(size, int)]
     if len(widths) == len(sizes) and any(widths):
         yield _padded(*widths)
+
+
+def _apart(name: str, stride: int, dilation: int) -> Iterator[str]:
+    """How far what slides moves at a time, and how many zeros stand between neighbours."""
+    moves = {"conv": ("the kernel", stride), "conv_kernel": ("what slides", dilation)}
+    slider, step = moves.get(name, ("", 1))
+    if step != 1:
+        yield f"{slider} moves {step} at a time"
+    spaced = {"conv": (dilation,), "conv_kernel": (stride,)}.get(name, (stride, dilation))
+    zeros = [_counted(step - 1) for step in spaced if step != 1]
+    if len({*zeros}) == 2:
+        yield f"spaced puts {zeros[0]} between neighbours, in the kernel {zeros[1]}"
+    elif zeros:
+        yield f"spaced puts {zeros[0]} between neighbours"
 
 
 def _padded(*widths: int) -> str:

@@ -331,14 +331,14 @@ class TerminalPage:
     def losses(self, part: Losses) -> Iterator[RenderableType]:
         """A few losses in numbers, many as a curve."""
         arrow = "->" if self.view.ascii else "→"
-        first, last = part.shown[0].text, part.shown[-1].text
+        texts = [self.words(each.text) for each in part.shown]
+        first, last = texts[0], texts[-1]
         name = self.one_line(part.symbol)
         said = Text.assemble(name, f"  {first} {arrow} ", (last, "result"), "   ")
         yield Padding(said.append(self.words(part.words), "note"), (0, 0, 0, _INDENT))
         if part.are_few:
-            if len(part.shown) > 2:
-                texts = "  ".join(each.text for each in part.shown)
-                yield Padding(Text(texts, "note"), (0, 0, 0, _INDENT))
+            if len(texts) > 2:
+                yield Padding(Text("  ".join(texts), "note"), (0, 0, 0, _INDENT))
             return
         yield Text()
         from backprop_cli.formats.terminal_pictures import losses_curve

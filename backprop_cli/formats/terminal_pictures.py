@@ -174,7 +174,7 @@ def _losses(losses: Losses, room: int, only_ascii: bool) -> Iterator[str]:
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return
-    scale = [each.text for each in losses.scale]
+    scale = [ascii_text(each.text) if only_ascii else each.text for each in losses.scale]
     margin = max(map(len, scale))
     columns = max(10, min(_WIDEST, room - margin - 4))
     picture = (_stars if only_ascii else _braille)(values, columns, min(finite), max(finite))

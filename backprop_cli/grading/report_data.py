@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
 
@@ -106,6 +107,20 @@ class Result(Struct, frozen=True):
     origin: Origin | None = None
     called: str | None = None
     factor: str = ""
+
+
+def of_entry(whole: Result, id: str, index: Index) -> Result:
+    """The verdict on one entry, as a result without points; of the whole where none has its own."""
+    found = next((one for one in whole.entries if one.index == index), None)
+    verdict, how = (whole.verdict, whole.how) if found is None else (found.verdict, found.how)
+    entries = () if found is None else (found,)
+    result = replace(whole, id=id, verdict=verdict, how=how, entries=entries, expected=None)
+    result = replace(result, points=0.0, max_points=0.0, mark=None)
+    if verdict == whole.verdict:
+        return result
+    return replace(
+        result, slips=(), cannot_exclude=(), message="", explanation=None, origin=None, factor=""
+    )
 
 
 class Submission(Struct, frozen=True):

@@ -41,7 +41,7 @@ class Digits(Struct, frozen=True):
         return [self._written(value, decimals) for value in values]
 
     def _written(self, value: float, decimals: int) -> str:
-        text = _unsigned(value, decimals)
+        text = _unsigned(value, decimals, self.precision)
         if text == "inf" and not self.ascii:
             text = INFINITE
         negative = value < 0
@@ -66,21 +66,21 @@ def _is_written(size: float, decimals: int) -> bool:
     return rounded != 0 and abs(rounded - size) <= _NOISE * size
 
 
-def _unsigned(value: float, decimals: int) -> str:
+def _unsigned(value: float, decimals: int, precision: int) -> str:
     size = abs(value)
     if not math.isfinite(size):
         return "nan" if math.isnan(size) else "inf"
     if size >= _LARGE:
-        return _scientific(size, decimals)
+        return _scientific(size, precision)  # of a whole number, too
     if needed_decimals(size, 1) == 0:
         return str(round(size))
     fixed = f"{size:.{decimals}f}"
-    return fixed if float(fixed) else _scientific(size, decimals)
+    return fixed if float(fixed) else _scientific(size, precision)
 
 
-def _scientific(size: float, decimals: int) -> str:
+def _scientific(size: float, precision: int) -> str:
     """`4.54e-05`: as many digits as the decimals asked, at least two, trailing zeros dropped."""
-    mantissa, exponent = f"{size:.{min(max(decimals, 2), 6) - 1}e}".split("e")
+    mantissa, exponent = f"{size:.{min(max(precision, 2), 6) - 1}e}".split("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{exponent}"

@@ -33,7 +33,7 @@ from backprop_cli.notation.parts import (
 )
 from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
 from backprop_cli.notation.symbols import size
-from backprop_cli.operations.convolutions import AXES, Sliding, sliding
+from backprop_cli.operations.sliding import AXES, Sliding, sliding
 from backprop_cli.operations.window_values import around
 
 
@@ -232,28 +232,31 @@ SLIDES = "∗"
 
 
 def conv(writer: Writer, node: Op) -> Part:
-    """X ∗ K, with the zeros around X."""
+    """X ∗ K, with the zeros around X and within K."""
     x, k = node.args
-    return _slid(writer, _padded(x, node, writer), k)
+    how = sliding(node, writer.shape(x) or (1,) * AXES)
+    return _slid(writer, _padded(x, how), _spaced(k, how.dilation, how.axes))
 
 
 def conv_kernel(writer: Writer, node: Op) -> Part:
     """X ∗ ∂L/∂Z."""
     x, g = node.args
-    return _slid(writer, _padded(x, node, writer), _spaced(g, sliding(node)))
+    how = sliding(node)
+    return _slid(writer, _padded(x, how), _spaced(g, how.stride, how.axes))
 
 
 def conv_transpose(writer: Writer, node: Op) -> Part:
     """pad(∂L/∂Z) ∗ rot(K)."""
     g, k = node.args
     how = sliding(node, writer.shape(g) or (1,) * AXES)
-    axes, shape, wide = how.axes, writer.shape(k) or (), _spaced(g, how)
-    places = tuple(size for size in shape[len(shape) - axes :] if isinstance(size, int))
+    axes, shape, wide = how.axes, writer.shape(k) or (), _spaced(g, how.stride, how.axes)
+    reaches = (how.reach(size) for size in shape[len(shape) - axes :])
+    places = tuple(size for size in reaches if isinstance(size, int))
     widths = around(places, how.padding)
     if len(places) < axes or any(widths):
         same = len(set(widths)) == 1
         wide = op("zero_padded", wide, width=widths[0] if same else widths or 1, axes=_kept(axes))
-    return _slid(writer, wide, _turned_kernel(k, axes))
+    return _slid(writer, wide, _spaced(_turned_kernel(k, axes), how.dilation, axes))
 
 
 def _turned_kernel(k: Expr, axes: int) -> Expr:
@@ -267,15 +270,12 @@ def _kept(axes: int) -> int | None:
     return None if axes == AXES else axes
 
 
-def _padded(x: Expr, node: Op, writer: Writer) -> Expr:
-    how = sliding(node, writer.shape(x) or (1, 1))
+def _padded(x: Expr, how: Sliding) -> Expr:
     return op("zero_padded", x, width=how.padding, axes=_kept(how.axes)) if how.padding else x
 
 
-def _spaced(g: Expr, how: Sliding) -> Expr:
-    if how.stride == 1:
-        return g
-    return op("zeros_between", g, step=how.stride, axes=_kept(how.axes))
+def _spaced(expr: Expr, step: int, axes: int) -> Expr:
+    return expr if step == 1 else op("zeros_between", expr, step=step, axes=_kept(axes))
 
 
 def _slid(writer: Writer, x: Expr, k: Expr) -> Part:

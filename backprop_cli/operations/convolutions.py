@@ -8,11 +8,9 @@ what comes back to the picture is the transposed convolution, which a file may u
 
 from __future__ import annotations
 
-from math import gcd
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
@@ -30,94 +28,13 @@ from backprop_cli.operations.record import (
     ShapeRule,
     Shares,
 )
+from backprop_cli.operations.sliding import AXES, Sliding, count, in_numbers, sliding, split, within
 
-Each = TypeVar("Each")
-
-AXES = 2  # of a picture
-_SLIDING = {"stride": 1, "padding": 0, "axes": None}
-_BACK = {"stride": 1, "padding": 0, "axes": AXES}
-NEAR = 100  # so far from a stride is looked for one that comes out
-
-
-class Sliding(Struct, frozen=True):
-    """How a node slides: along so many last axes, so far at a time, zeros around."""
-
-    axes: int
-    stride: int
-    padding: int
-
-    @property
-    def options(self) -> dict[str, int | None]:
-        """As options of an operation that goes back."""
-        return {
-            "stride": self.stride if self.stride != 1 else None,
-            "padding": self.padding or None,
-            "axes": self.axes if self.axes != AXES else None,
-        }
-
-
-def sliding(node: Op, shape: Shape = (1,) * AXES) -> Sliding:
-    """How a node slides over what has this shape."""
-    stride, padding = whole(node, "stride", 1), whole(node, "padding", 0, least=0)
-    return Sliding(axes_of(node, shape), stride, padding)
-
-
-def whole(node: Op, name: str, usual: int, least: int = 1) -> int:
-    """An option that is a whole number."""
-    value = node.option(name, usual)
-    if not isinstance(value, int) or value < least:
-        raise ShapeError(f"the {name} of {node.name} is a whole number, at least {least}")
-    return value
-
-
-def axes_of(node: Op, shape: Shape) -> int:
-    """Along how many last axes of what has this shape a node slides."""
-    axes = node.option("axes") or (1 if len(shape) == 1 else AXES)
-    if axes not in (1, AXES):
-        raise ShapeError(f"{node.name} slides along 1 axis or 2", "axes=1, or no `axes`")
-    return int(str(axes))
-
-
-def count(size: Size, window: Size, stride: int, padding: int, what: str) -> Size:
-    """How many places a window has along an axis: (n + 2p - k)/s + 1, which has to be whole."""
-    if not (isinstance(size, int) and isinstance(window, int)):
-        if stride != 1:
-            raise ShapeError(f"with a stride, {what} needs sizes that are numbers")
-        return combined((1, size), (-1, window), more=2 * padding + 1)
-    room = size + 2 * padding - window
-    if room < 0:
-        has = f"{size} entries" + (f" and {2 * padding} zeros" if padding else "")
-        raise ShapeError(f"{what} of {window} does not fit into {has}", f"at most {window + room}")
-    if room % stride:
-        worked = f"({size} + 2·{padding} - {window})/{stride} + 1 = {room / stride + 1:g}"
-        raise ShapeError(
-            f"{what} of {window} with stride {stride} does not come out whole: {worked}",
-            _that_comes_out(room, stride),
-        )
-    return room // stride + 1
-
-
-def _that_comes_out(room: int, stride: int) -> str:
-    near = range(max(1, stride - NEAR), stride + NEAR)
-    fitting = [step for step in near if room % step == 0] or [gcd(room, stride)]
-    nearest = min(fitting, key=lambda step: abs(step - stride))
-    more = _more_padding(room, stride)
-    return f"stride={nearest}" + (f", or padding larger by {more}" if more else "")
-
-
-def _more_padding(room: int, stride: int) -> int | None:
-    """The least p with a whole (room + 2·p)/stride."""
-    if stride % 2:
-        return -room * pow(2, -1, stride) % stride
-    return None if room % 2 else -(room // 2) % (stride // 2)
+_SLIDING = {"stride": 1, "padding": 0, "dilation": 1, "axes": None}
+_BACK = {**_SLIDING, "axes": AXES}
 
 
 # Shapes of convolutions ---------------------------------------------------------------------------
-
-
-def split(each: tuple[Each, ...], axes: int) -> tuple[tuple[Each, ...], tuple[Each, ...]]:
-    """Of what there is once an axis: what stands before the places, and that of the places."""
-    return each[: len(each) - axes], each[len(each) - axes :]
 
 
 def _conv_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -139,7 +56,7 @@ def _conv_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _counts(places: Shape, window: Shape, how: Sliding) -> Shape:
     pairs = zip(places, window, strict=True)
-    return tuple(count(n, k, how.stride, how.padding, "a kernel") for n, k in pairs)
+    return tuple(count(n, k, how, "a kernel") for n, k in pairs)
 
 
 def _unfit(x: Shape, k: Shape, how: Sliding) -> str:
@@ -193,8 +110,8 @@ def _along_each_axis(some: Shape, others: Shape) -> list[tuple[Size, Size]]:
 def _before(places: Size, window: Size, how: Sliding) -> Size:
     """The size that so many places of a window come from; the other way round the window."""
     if how.stride == 1:
-        return combined((1, places), (1, window), more=-1 - 2 * how.padding)
-    return (in_numbers(places) - 1) * how.stride + in_numbers(window) - 2 * how.padding
+        return combined((1, places), (1, how.reach(window)), more=-1 - 2 * how.padding)
+    return (in_numbers(places) - 1) * how.stride + in_numbers(how.reach(window)) - 2 * how.padding
 
 
 def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -207,15 +124,10 @@ def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _window(size: Size, places: Size, how: Sliding) -> Size:
     if how.stride == 1:
-        return combined((1, size), (-1, places), more=1 + 2 * how.padding)
-    return in_numbers(size) + 2 * how.padding - (in_numbers(places) - 1) * how.stride
-
-
-def in_numbers(size: Size) -> int:
-    """A size that has to be a number."""
-    if not isinstance(size, int):
-        raise ShapeError("with a stride, sizes that are numbers are needed")
-    return size
+        reach = combined((1, size), (-1, places), more=1 + 2 * how.padding)
+    else:
+        reach = in_numbers(size) + 2 * how.padding - (in_numbers(places) - 1) * how.stride
+    return reach if how.dilation == 1 else (in_numbers(reach) - 1) // how.dilation + 1
 
 
 # Pull-backs of convolutions -----------------------------------------------------------------------
@@ -299,13 +211,16 @@ def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
     def term(chosen: Index) -> Expr:
         filters, places = chosen[:filtered], chosen[filtered:]
         weight = write.at(g, chosen)
-        first = _begun(places, (-how.padding,) * how.axes, replace(how, padding=0))
         if all_known(at) and all_known(places):
-            offsets = [i - j for i, j in zip(at, first, strict=True)]
+            first = _begun(places, (0,) * how.axes, how)
+            apart = [int(i - j) for i, j in zip(at, first, strict=True)]
+            if any(a % how.dilation for a in apart):
+                return build.ZERO
+            offsets: list[Position] = [a // how.dilation for a in apart]
             return _times(weight, k, (*filters, *channels), offsets, _Reach(node, write, how))
 
         def each(chosen_offsets: Index) -> Expr:
-            ends = [j + a for j, a in zip(first, chosen_offsets, strict=True)]
+            ends = _begun(places, chosen_offsets, how)
             factor = build.scalar_mul(weight, write.at(k, (*filters, *channels, *chosen_offsets)))
             return _where(factor, at, ends, write)
 
@@ -325,7 +240,7 @@ class _Reach(Struct, frozen=True):
 def _begun(places: Index, offsets: Index, how: Sliding) -> list[Position]:
     """Where offsets of the windows that begin at places are in the picture."""
     pairs = zip(places, offsets, strict=True)
-    return [i * how.stride + a + -how.padding for i, a in pairs]
+    return [i * how.stride + a * how.dilation + -how.padding for i, a in pairs]
 
 
 def _times(weight: Expr, x: Expr, before: Index, places: list[Position], reach: _Reach) -> Expr:
@@ -343,12 +258,6 @@ def _times(weight: Expr, x: Expr, before: Index, places: list[Position], reach: 
         return _where(factor, chosen, places, write)
 
     return write.total(reach.node, _last_axes(x, write, how.axes), each)
-
-
-def within(places: Index, room: Shape) -> bool:
-    """Whether numbers are places of an array."""
-    pairs = zip(places, room, strict=True)
-    return all(isinstance(i, int) and 0 <= i < int(n) for i, n in pairs)
 
 
 def _where(factor: Expr, ones: Index, others: list[Position], write: Entries) -> Expr:

@@ -12,15 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, described
 from backprop_cli.operations import window_values as values
-from backprop_cli.operations.convolutions import (
-    AXES,
-    SLIDING,
-    axes_of,
-    count,
-    in_numbers,
-    split,
-    whole,
-)
+from backprop_cli.operations.convolutions import SLIDING
 from backprop_cli.operations.record import (
     Along,
     Entries,
@@ -32,6 +24,7 @@ from backprop_cli.operations.record import (
     Shares,
     UnknownPlaceError,
 )
+from backprop_cli.operations.sliding import AXES, Sliding, axes_of, count, in_numbers, split, whole
 
 _POOLING = {"size": 2, "stride": None, "axes": None}
 
@@ -76,7 +69,9 @@ def _pooled(shape: Shape, how: Pool) -> Shape:
     before, places = _picture(shape, how)
     if not all_known(places):
         raise ShapeError("pooling needs sizes that are numbers")
-    return before + tuple(count(n, how.size, how.stride, 0, "a window") for n in places)
+    return before + tuple(
+        count(n, how.size, Sliding(how.axes, how.stride), "a window") for n in places
+    )
 
 
 def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:

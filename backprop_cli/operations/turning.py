@@ -10,8 +10,8 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, combined, described
 from backprop_cli.operations import window_values as values
-from backprop_cli.operations.convolutions import AXES, split, within
 from backprop_cli.operations.record import Entries, Index, Notation, Operation, Rules, Shares
+from backprop_cli.operations.sliding import AXES, split, within
 from backprop_cli.operations.structure import sizes
 
 

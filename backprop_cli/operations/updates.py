@@ -66,14 +66,19 @@ def _descent(direction: Part) -> Part:
     return lambda t: build.neg(build.mul(_eta(t), direction(t)))
 
 
-def _scaled_by_root(numerator: Part, letter: str) -> Part:
-    """-η · numerator / (√state + ε)."""
+def _scaled_by(numerator: Part, spread: Part) -> Part:
+    """-η · numerator / (spread + ε)."""
 
     def change(t: Terms) -> Expr:
-        root = build.add(op("sqrt", t.new(letter)), t.constant("epsilon"))
-        return build.neg(build.div(build.mul(_eta(t), numerator(t)), root))
+        below = build.add(spread(t), t.constant("epsilon"))
+        return build.neg(build.div(build.mul(_eta(t), numerator(t)), below))
 
     return change
+
+
+def _scaled_by_root(numerator: Part, letter: str) -> Part:
+    """-η · numerator / (√state + ε)."""
+    return _scaled_by(numerator, lambda t: op("sqrt", t.new(letter)))
 
 
 def _gradient(t: Terms) -> Expr:
@@ -112,16 +117,45 @@ def _rmsprop(t: Terms) -> dict[str, Expr]:
     return {"s": _average(t.old("s"), t.constant("beta"), _square(t.gradient))}
 
 
-def _adam(t: Terms) -> dict[str, Expr]:
-    def corrected(letter: str, rate: str) -> Expr:
-        power = op("pow", t.constant(rate), t.constant("t"))
-        return op("div", t.new(letter), op("sub", build.ONE, power))
+def _corrected(t: Terms, letter: str, rate: str) -> Expr:
+    """State / (1 - βᵗ): as if it had not started from 0."""
+    power = op("pow", t.constant(rate), t.constant("t"))
+    return op("div", t.new(letter), op("sub", build.ONE, power))
 
+
+def _adam(t: Terms) -> dict[str, Expr]:
     return {
         "m": _average(t.old("m"), t.constant("beta1"), t.gradient),
         "v": _average(t.old("v"), t.constant("beta2"), _square(t.gradient)),
-        "mhat": corrected("m", "beta1"),
-        "vhat": corrected("v", "beta2"),
+        "mhat": _corrected(t, "m", "beta1"),
+        "vhat": _corrected(t, "v", "beta2"),
+    }
+
+
+def _amsgrad(t: Terms) -> dict[str, Expr]:
+    """Adam with the largest v of all steps in the place of v."""
+    largest = {"u": op("maximum", t.old("u"), t.new("v")), "vhat": _corrected(t, "u", "beta2")}
+    return {letter: expr for letter, expr in _adam(t).items() if letter != "vhat"} | largest
+
+
+def _adamax(t: Terms) -> dict[str, Expr]:
+    shrunk = build.mul(t.constant("beta2"), t.old("u"))
+    return {
+        "m": _average(t.old("m"), t.constant("beta1"), t.gradient),
+        "u": op("maximum", shrunk, op("abs", t.gradient)),
+        "mhat": _corrected(t, "m", "beta1"),
+    }
+
+
+def _adadelta(t: Terms) -> dict[str, Expr]:
+    """r is the gradient in the units of W: √(mean of squared changes) for √(that of gradients)."""
+    above, below = (
+        op("sqrt", build.add(mean, t.constant("epsilon"))) for mean in (t.old("u"), t.new("s"))
+    )
+    return {
+        "s": _average(t.old("s"), t.constant("beta"), _square(t.gradient)),
+        "r": build.mul(build.div(above, below), t.gradient),
+        "u": _average(t.old("u"), t.constant("beta"), _square(t.new("r"))),
     }
 
 
@@ -134,6 +168,7 @@ def _newton(t: Terms) -> Expr:
 
 _BETA = MappingProxyType({"beta": 0.9})
 _EPSILON = MappingProxyType({"epsilon": 1e-8})
+_OF_ADAM = MappingProxyType({"beta1": 0.9, "beta2": 0.999, **_EPSILON})
 
 
 def _momentum(words: str, states: States, change: Part, ahead: Part | None = None) -> UpdateRule:
@@ -173,8 +208,31 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
             ("m", "v"),
             _adam,
             _scaled_by_root(lambda t: t.new("mhat"), "vhat"),
-            constants={"beta1": 0.9, "beta2": 0.999, **_EPSILON},
+            constants=_OF_ADAM,
             counts=True,
+        ),
+        ("adam", "amsgrad"): UpdateRule(
+            "AMSGrad",
+            ("m", "v", "u"),
+            _amsgrad,
+            _scaled_by_root(lambda t: t.new("mhat"), "vhat"),
+            constants=_OF_ADAM,
+            counts=True,
+        ),
+        ("adamax", None): UpdateRule(
+            "Adamax",
+            ("m", "u"),
+            _adamax,
+            _scaled_by(lambda t: t.new("mhat"), lambda t: t.new("u")),
+            constants=_OF_ADAM,
+            counts=True,
+        ),
+        ("adadelta", None): UpdateRule(
+            "Adadelta",
+            ("s", "u"),
+            _adadelta,
+            _descent(lambda t: t.new("r")),
+            constants={**_BETA, "epsilon": 1e-6},
         ),
         ("newton", None): UpdateRule("Newton's method", (), lambda t: {}, _newton, rate=False),
         ("perceptron", None): UpdateRule(
@@ -188,5 +246,5 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
 """By rule and form; where a rule has no form None, its first is the one that goes without saying.
 
 Sources: Polyak 1964; Nesterov 1983, as Sutskever et al. 2013 write it; Duchi et al. 2011;
-Hinton 2012; Kingma and Ba 2015.
+Hinton 2012; Zeiler 2012 (with η = 1); Kingma and Ba 2015; Reddi et al. 2018, as in PyTorch.
 """

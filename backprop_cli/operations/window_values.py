@@ -113,34 +113,49 @@ def _with_channels(x: Array, axes: int) -> Array:
     return x if x.ndim > axes else x[None]
 
 
-def _unrolled(x: Array, window: Shape, stride: int) -> tuple[Array, Shape]:
+def _unrolled(x: Array, window: Shape, stride: int, apart: int = 1) -> tuple[Array, Shape]:
     """The windows of channels × places as columns, and how many there are along each axis."""
     axes = len(window)
-    views = sliding_window_view(x, window, tuple(range(1, axes + 1)))
-    views = views[(slice(None), *(slice(None, None, stride),) * axes)]
+    reach = tuple(apart * (size - 1) + 1 for size in window)
+    views = sliding_window_view(x, reach, tuple(range(1, axes + 1)))
+    steps = (*(slice(None, None, stride),) * axes, *(slice(None, None, apart),) * axes)
+    views = views[(slice(None), *steps)]
     counts = views.shape[1 : axes + 1]
     columns = np.moveaxis(views, range(axes + 1, 2 * axes + 1), range(1, axes + 1))
     return columns.reshape(x.shape[0] * prod(window), prod(counts)), counts
 
 
-def conv(x: Array, k: Array, stride: int = 1, padding: int = 0, axes: int | None = None) -> Factors:
+def conv(
+    x: Array,
+    k: Array,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    axes: int | None = None,
+) -> Factors:
     """Each filter slides over x: the filters in rows times the windows in columns."""
     axes = axes or min(2, x.ndim)
     picture = _with_channels(pad(x, padding, axes), axes)
     filters = k.reshape(-1, picture.shape[0], *k.shape[-axes:])
-    columns, counts = _unrolled(picture, k.shape[-axes:], stride)
+    columns, counts = _unrolled(picture, k.shape[-axes:], stride, dilation)
     own = (filters.shape[0],) if k.ndim > x.ndim else ()
     return Factors(filters.reshape(filters.shape[0], -1), columns, own + counts)
 
 
 def conv_transpose(
-    g: Array, k: Array, stride: int = 1, padding: int = 0, axes: int | None = None
+    g: Array,
+    k: Array,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    axes: int | None = None,
 ) -> Factors:
     """What comes back to the picture: the spaced g, zeros around it, and the filters turned."""
     axes = axes or min(2, g.ndim)
     places = k.shape[-axes:]
     filters_first = _with_channels(g, axes)
-    filters = k.reshape(filters_first.shape[0], -1, *places)
+    filters = spaced(k.reshape(filters_first.shape[0], -1, *places), dilation, axes)
+    places = filters.shape[-axes:]
     wide = pad(spaced(filters_first, stride, axes), around(places, padding), axes)
     columns, counts = _unrolled(wide, places, 1)
     turned = np.swapaxes(rot(filters, axes), 0, 1)
@@ -149,18 +164,20 @@ def conv_transpose(
     return Factors(turned.reshape(turned.shape[0], -1), columns, own + counts)
 
 
-def conv_kernel(x: Array, g: Array, stride: int = 1, padding: int = 0, axes: int = 2) -> Factors:
+def conv_kernel(
+    x: Array, g: Array, stride: int = 1, padding: int = 0, dilation: int = 1, axes: int = 2
+) -> Factors:
     """What comes back to the kernel: g of each filter slides over each channel of the picture."""
     picture = _with_channels(pad(x, padding, axes), axes)
     wide = _with_channels(spaced(g, stride, axes), axes)
-    columns, counts = _each_channel(picture, wide.shape[1:])
+    columns, counts = _each_channel(picture, wide.shape[1:], dilation)
     own = g.shape[: g.ndim - axes] + x.shape[: x.ndim - axes]
     return Factors(wide.reshape(wide.shape[0], -1), columns, own + counts)
 
 
-def _each_channel(x: Array, window: Shape) -> tuple[Array, Shape]:
+def _each_channel(x: Array, window: Shape, stride: int) -> tuple[Array, Shape]:
     """The windows of every channel as columns, channel by channel."""
-    found = [_unrolled(channel[None], window, 1) for channel in x]
+    found = [_unrolled(channel[None], window, stride) for channel in x]
     return np.hstack([columns for columns, _ in found]), found[0][1]
 
 

@@ -13,7 +13,7 @@ from backprop_cli.errors import Complaint
 from backprop_cli.formats.registry import HANDOUTS, written
 from backprop_cli.grading.quantities import Unknown, meant
 from backprop_cli.grading.report_data import Report as Graded
-from backprop_cli.grading.report_data import Result, Reveal, Submission
+from backprop_cli.grading.report_data import Result, Reveal, Submission, of_entry
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backprop_cli.classroom.rosters import Roster
     from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.sheets.collect import Unread
+    from backprop_cli.problem.ids import Reference
     from backprop_cli.report.settings import Settings
     from backprop_cli.solving.loading import Loaded
 
@@ -38,7 +39,8 @@ class Report(Shown):
     """What grading found: of one answer, or of several files.
 
     `report["dL/dW1"]` is the result for one quantity by any name that an answer may use, with
-    `verdict`, `slips`, `message`, `points` and `entries`. Of several files, take `report.each`.
+    `verdict`, `slips`, `message`, `points` and `entries`; `report["dL/dW1[2,1]"]` that for one
+    entry, which has no points of its own. Of several files, take `report.each`.
     """
 
     def __init__(
@@ -103,15 +105,30 @@ class Report(Shown):
         return found
 
     def __getitem__(self, name: str) -> Result:
-        """The result for one quantity; Error for a name that means nothing here."""
+        """The result for one quantity, or one entry; Error for a name that means nothing here."""
         expect_text("report[…]", name)
         found = meant(name, self._known)
         if isinstance(found, Unknown):
             raise Error(Complaint(found.message, instead=found.instead), source="report[…]")
-        for result in self.results:
-            if result.id in (found.text, found.whole):
-                return result
+        results = {result.id: result for result in reversed(self.results)}
+        if (whole := results.get(found.text)) is not None:
+            return whole
+        if (whole := results.get(found.whole)) is not None:
+            return self._entry(whole, found)
         raise Error(Complaint(f"{found.text} was neither asked nor given"), source="report[…]")
+
+    def _entry(self, whole: Result, found: Reference) -> Result:
+        """What is said of one entry; Error where there is none of this index."""
+        if found.index is None:
+            return whole
+        place = self._known.counted(found.whole, found.index)
+        if place is None:
+            ends = " to ".join(self._known.first_and_last(found.whole))
+            message = f"there is no entry {found.text}"
+            raise Error(Complaint(message, instead=ends), source="report[…]")
+        bases = self._known.bases(found.whole)
+        index = tuple(at + base for at, base in zip(place, bases, strict=True))
+        return of_entry(whole, found.text, index)
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)

@@ -137,7 +137,27 @@ class Solution(Shown):
             raise Error(Complaint(f"{of.id} does not depend on {by.id}"), source="solution[…]")
         id = derivative_id(of.id, by.id)
         solved = solve(model, Request(at=self._at, steps=self._solved.steps or None, extra=(id,)))
-        return self._entry(Reference(id), solved.values[id])
+        value = solved.values[id]
+        if by.index is not None and of.index is None and len(by.index) == value.ndim:
+            return self._entry(Reference(id, by.index), value)
+        return self._entry(Reference(id), value[self._picked(name, of, by, value.shape)])
+
+    def _picked(
+        self, name: str, of: Reference, by: Reference, shape: tuple[int, ...]
+    ) -> tuple[Any, ...]:
+        """Of the Jacobian of two quantities what belongs to an entry of one, or of each."""
+        model, ends = self._solved.model, [of, by]
+        if model.problem.convention.jacobian == "denominator":
+            ends.reverse()
+        sizes = [tuple(map(int, model.shapes[each.id])) for each in ends]
+        picked: list[Any] = []
+        for each, size in zip(ends, sizes, strict=True):
+            whole = (slice(None),) * len(size)
+            place = whole if each.index is None else model.counted(each.id, each.index, size)
+            if place is None or (each.index is not None and sum(sizes, ()) != shape):
+                raise Error(Complaint(f"there is no such entry of {each.id}"), source=name)
+            picked += place
+        return tuple(picked)
 
     @property
     def _known(self) -> list[str]:

@@ -246,25 +246,27 @@ def zeros_between(x, step=1, axes=2):  # step - 1 zeros between neighbours
 def rot(x, axes=None):  # turned by 180 degrees
     return np.flip(x, tuple(range(-(axes or min(2, x.ndim)), 0)))
 
-def slid(x, window, stride=1):  # the windows at every place of the last axes
+def slid(x, window, stride=1, apart=1):  # the windows at every place of the last axes
     axes = len(window)
     last = tuple(range(-axes, 0))
-    views = np.lib.stride_tricks.sliding_window_view(x, window, last)
+    reach = tuple(apart * (n - 1) + 1 for n in window)
+    views = np.lib.stride_tricks.sliding_window_view(x, reach, last)
     steps = (slice(None, None, stride),) * axes
-    return views[(..., *steps, *(slice(None),) * axes)]
+    return views[(..., *steps, *(slice(None, None, apart),) * axes)]
 
-def conv(x, k, stride=1, padding=0, axes=None):
+def conv(x, k, stride=1, padding=0, dilation=1, axes=None):
     axes = axes or min(2, x.ndim)
     wide = zero_padded(x, padding, axes)
     channels = wide.reshape(-1, *wide.shape[-axes:])
     filters = k.reshape(-1, len(channels), *k.shape[-axes:])
-    views = slid(channels, k.shape[-axes:], stride)
+    views = slid(channels, k.shape[-axes:], stride, dilation)
     inner = range(2, 2 + axes), range(1 + axes, 1 + 2 * axes)
     z = np.tensordot(filters, views, ((1, *inner[0]), (0, *inner[1])))
     return z if k.ndim > x.ndim else z[0]
 
-def conv_transpose(g, k, stride=1, padding=0, axes=None):  # gradient of conv's x
+def conv_transpose(g, k, stride=1, padding=0, dilation=1, axes=None):  # gradient of conv's x
     axes = axes or min(2, g.ndim)
+    k = zeros_between(k, dilation, axes)
     around = [n - 1 - padding for n in k.shape[-axes:]]
     wide = zero_padded(zeros_between(g, stride, axes), around, axes)
     wide = wide.reshape(-1, *wide.shape[-axes:])
@@ -272,10 +274,10 @@ def conv_transpose(g, k, stride=1, padding=0, axes=None):  # gradient of conv's 
     z = conv(wide, turned, axes=axes)
     return z if k.ndim > g.ndim else z[0]
 
-def conv_kernel(x, g, stride=1, padding=0, axes=2):  # gradient of k
+def conv_kernel(x, g, stride=1, padding=0, dilation=1, axes=2):  # gradient of k
     wide = zero_padded(x, padding, axes)
     far = zeros_between(g, stride, axes)
-    views = slid(wide, far.shape[-axes:])
+    views = slid(wide, far.shape[-axes:], dilation)
     inner = range(far.ndim - axes, far.ndim), range(views.ndim - axes, views.ndim)
     return np.tensordot(far, views, inner)
 

@@ -61,22 +61,22 @@ def huber(e, delta):
     line = delta * (torch.abs(e) - delta / 2)
     return torch.where(torch.abs(e) <= delta, e * e / 2, line)
 
-def conv(x, k, stride=1, padding=0, axes=None):
+def conv(x, k, stride=1, padding=0, dilation=1, axes=None):
     axes = axes or min(2, x.ndim)
     functions = torch.nn.functional
     slide = functions.conv1d if axes == 1 else functions.conv2d
     channels = x.reshape(-1, *x.shape[-axes:])
     filters = k.reshape(-1, len(channels), *k.shape[-axes:])
-    z = slide(channels, filters, stride=stride, padding=padding)
+    z = slide(channels, filters, stride=stride, padding=padding, dilation=dilation)
     return z if k.ndim > x.ndim else z[0]
 
-def conv_transpose(x, k, stride=1, padding=0, axes=None):
+def conv_transpose(x, k, stride=1, padding=0, dilation=1, axes=None):
     axes = axes or min(2, x.ndim)
     functions = torch.nn.functional
     put = functions.conv_transpose1d if axes == 1 else functions.conv_transpose2d
     channels = x.reshape(-1, *x.shape[-axes:])
     filters = k.reshape(len(channels), -1, *k.shape[-axes:])
-    z = put(channels, filters, stride=stride, padding=padding)
+    z = put(channels, filters, stride=stride, padding=padding, dilation=dilation)
     return z if k.ndim > x.ndim else z[0]
 
 def max_pool(x, size=2, stride=None, axes=None):  # the first of equal ones

@@ -155,6 +155,9 @@ _PICTURES: list[tuple[tuple[Shape, ...], dict[str, Any]]] = [
     (((3, 3), (2, 2, 2)), {}),
     (((2, 3, 3), (2, 2, 2)), {"padding": 1}),
     (((2, 3, 3), (3, 2, 2, 2)), {}),
+    (((6,), (3,)), {"padding": 1, "dilation": 2}),
+    (((2, 6), (2, 2, 2)), {"axes": 1, "dilation": 3, "stride": 2}),
+    (((4, 5), (2, 3)), {"padding": 1, "dilation": 2}),
 ]
 SHAPES["conv"] = list(_PICTURES)
 SHAPES["conv_transpose"] = [
@@ -169,6 +172,8 @@ SHAPES["conv_transpose"] = [
     (((2, 2, 2), (2, 2, 2)), {}),
     (((2, 2), (2, 2, 2)), {"padding": 1}),
     (((3, 2, 2), (3, 2, 2, 2)), {}),
+    (((3,), (2,)), {"dilation": 3}),
+    (((2, 2), (2, 3)), {"padding": 1, "dilation": 2, "stride": 3}),
 ]
 SHAPES["conv_kernel"] = [
     (((5,), (4,)), {"axes": 1}),
@@ -180,6 +185,8 @@ SHAPES["conv_kernel"] = [
     (((3, 3), (2, 2, 2)), {}),
     (((2, 3, 3), (2, 2)), {}),
     (((2, 3, 3), (2, 2, 2)), {"padding": 1}),
+    (((5,), (3,)), {"axes": 1, "padding": 1, "dilation": 2}),
+    (((2, 5, 3), (2, 2, 2)), {"dilation": 2, "stride": 2, "padding": 1}),
 ]
 SHAPES["rot"] = [(((3,),), {}), (((2, 3),), {}), (((2, 3),), {"axes": 1}), (((2, 2, 3),), {})]
 SHAPES["zero_padded"] = [

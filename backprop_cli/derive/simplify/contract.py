@@ -12,7 +12,16 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, signed_terms
-from backprop_cli.algebra.shapes import Size, combined, ends, is_formula, plus, solved
+from backprop_cli.algebra.shapes import (
+    Size,
+    combined,
+    ends,
+    is_formula,
+    never_same,
+    often,
+    plus,
+    solved,
+)
 from backprop_cli.calculus.last_form import exchanged
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
@@ -311,15 +320,14 @@ _UNKNOWN: Ranges = MappingProxyType({})
 
 def same(left: str, right: str) -> Expr:
     """1{left = right}; two different numbers are never the same."""
-    apart = combined((1, left), (-1, right))
-    if isinstance(apart, int):
-        return build.ZERO if apart else build.ONE
-    return equal(left, right)
+    if never_same(left, right):
+        return build.ZERO
+    return build.ONE if combined((1, left), (-1, right)) == 0 else equal(left, right)
 
 
 def between(first: Size, place: str, last: Size, ranges: Ranges = _UNKNOWN) -> Expr:
     """1{first ≤ place ≤ last}, a letter alone in the middle; 0 or 1 where that is known."""
-    letter = next((each for each in moving(place) if solved(place, each, each) is None), place)
+    letter = next((each for each in moving(place) if often(place, each) == 1), place)
     moved = combined((1, letter), (-1, place))
     low, high = combined((1, first), (1, moved)), combined((1, last), (1, moved))
     return in_order((str(low), letter, str(high)), ranges)

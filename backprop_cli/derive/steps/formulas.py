@@ -18,7 +18,15 @@ from backprop_cli.derive.derivation_data import (
     Relation,
     Table,
 )
-from backprop_cli.derive.derivation_nodes import EQUAL, derivative, indexed, parts, renamed
+from backprop_cli.derive.derivation_nodes import (
+    EQUAL,
+    NoMoreLettersError,
+    derivative,
+    free_name,
+    indexed,
+    parts,
+    renamed,
+)
 from backprop_cli.derive.simplify.endings import TARGETS_NOTE, Ending, Name, names_for
 from backprop_cli.derive.steps.engine import TooLongError, chain, line, scalars, with_partials
 from backprop_cli.derive.steps.functions import functions_in
@@ -56,11 +64,11 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     expr = parse(text)
     _check_letters(symbols(expr), numbers, wrt)
     by = _variable(expr, wrt)
-    whole = Sym(next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr)))
+    whole = Sym(free_name(("f", "g", "h", "F", "G", "H"), symbols(expr)))
     rules = scalars()
     notes: tuple[str, ...] = ()
     if uses(expr, *_SUMMED) or _is_vector(expr, by):
-        letters = lettering(expr, by, numbers)
+        letters = _letters(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
     else:
@@ -72,6 +80,16 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     if any(uses(each.result, "normal_cdf", "normal_pdf") for each in chains):
         notes = (*notes, NORMAL)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
+
+
+def _letters(expr: Expr, by: str, numbers: Sequence[str]) -> Lettering:
+    """What its letters stand for, and those that are left for indices."""
+    try:
+        return lettering(expr, by, numbers)
+    except NoMoreLettersError:
+        message = "its names leave no letters for the indices of vectors"
+        hint = "names of several letters, such as x1 and x2"
+        raise UnderivableError(message, hint) from None
 
 
 def _by_entry(expr: Expr) -> frozenset[str]:

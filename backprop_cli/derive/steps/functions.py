@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, walk
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
-from backprop_cli.derive.derivation_nodes import derivative, indexed
+from backprop_cli.derive.derivation_nodes import derivative, free_name, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.engine import at_kink, case_chain, chain, fixed, line, scalars
 from backprop_cli.derive.steps.rules import Scalars
@@ -192,7 +192,7 @@ def _softmax(rules: Scalars) -> Derivation:
 
 def functions_in(chains: Sequence[Chain], used: Collection[str]) -> Iterator[Definition]:
     """What the functions in the lines are, each by what stands above it or is known."""
-    argument = Sym(next(name for name in ("u", "v", "t", "s", "q", "r") if name not in used))
+    argument = Sym(free_name(("u", "v", "t", "s", "q", "r"), used))
     lines = (each.expr for chain in chains for each in chain.lines)
     nodes = {node.name: node for expr in lines for node in walk(expr) if isinstance(node, Op)}
     for name in (name for name, entry in TABLE.items() if entry.unfamiliar and name in nodes):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.derive.derivation_nodes import NoMoreLettersError, free_name
 from backprop_cli.errors import listed
 from backprop_cli.operations.table import TABLE
 
@@ -15,7 +16,8 @@ _CALLED_VECTORS = frozenset("x y z w u v p q h yhat".split())
 """What a variable that stands outside of sums is called where it is a vector."""
 
 _INDICES = "ijkmnpqrstuv"
-_SIZES = ("K", "N", "M", "D", "n", "m", "d")
+_FEWEST = 2  # a row and a column
+_SIZES = ("K", "N", "M", "D", "n", "m", "d", "size")
 _TO_NUMBERS = frozenset(name for name, each in TABLE.items() if each.reduces) | {"matmul"}
 
 
@@ -64,8 +66,10 @@ def lettering(expr: Expr, by: str, numbers: Collection[str] = ()) -> Lettering:
     if not vectors and by not in numbers:
         vectors = [by]
     free = [letter for letter in _INDICES if letter not in used]
+    if len(free) < _FEWEST:
+        raise NoMoreLettersError
     row, column, *rest = free
-    size = next((letter for letter in _SIZES if letter not in (*used, row, column)), "size")
+    size = free_name(_SIZES, (*used, row, column))
     sums = "".join(letter for letter in rest if letter != size)
     others = tuple(name for name in used if name not in vectors)
     return Lettering(frozenset(vectors), others, row, column, sums, size)

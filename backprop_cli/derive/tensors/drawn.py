@@ -9,7 +9,7 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.algebra.shapes import plus
 from backprop_cli.derive.derivation_data import Condition
 from backprop_cli.derive.derivation_nodes import Range
-from backprop_cli.derive.simplify.contract import at_places
+from backprop_cli.derive.simplify.contract import Contraction, at_places
 from backprop_cli.derive.simplify.monomials import tidy, weight
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name
@@ -70,10 +70,13 @@ def _slice(entry: Expr, where: Mapping[str, str], axes: tuple[str, str], ranges:
     rows, columns = axes
     ends = frozenset(spot for range_ in ranges.values() for spot in _ends(range_))
     across = _spots(_range(columns, ranges)) if columns else ["1"]
-    grid = tuple(
-        tuple(_drawn(entry, (rows, columns), (r, c), where, ends) for c in across)
-        for r in _spots(_range(rows, ranges))
-    )
+    left = Contraction(ranges, "picked")
+
+    def drawn(r: Spot, c: Spot) -> Expr | Dots:
+        found = _drawn(entry, (rows, columns), (r, c), where, ends)
+        return found if isinstance(found, Dots) else left.apply(found)
+
+    grid = tuple(tuple(drawn(r, c) for c in across) for r in _spots(_range(rows, ranges)))
     conditions = tuple(
         Condition(Sym(letter), "=", _number(spot))
         for letter, spot in where.items()

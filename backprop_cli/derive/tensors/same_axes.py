@@ -10,7 +10,8 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.operations.convolutions import AXES, SLIDING, sliding
+from backprop_cli.operations.convolutions import SLIDING
+from backprop_cli.operations.sliding import AXES, sliding
 from backprop_cli.operations.table import Sizes, operation
 
 Axis: TypeAlias = "tuple[str, int] | None"

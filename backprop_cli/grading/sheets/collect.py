@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from backprop_cli.errors import refusal
+from backprop_cli.errors import UserError, refusal
 from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
@@ -86,10 +86,13 @@ def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
 def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str]:
     """The answer files below a folder but for hidden ones and links that lead out of it."""
     inside = os.path.realpath(folder)
-    stack = [("" if folder == "." else folder, inside)]
+    stack, seen = [("" if folder == "." else folder, inside)], 0
     while stack:
         place, real = stack.pop()
         for entry in _entries(place or "."):
+            seen += 1
+            if seen > MOST_MEMBERS:
+                raise _too_many(folder)
             path, target = os.path.join(place, entry.name), os.path.join(real, entry.name)
             if entry.is_symlink():
                 target = os.path.realpath(path)
@@ -102,6 +105,15 @@ def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str
             if not wanted or target == problem:
                 continue
             yield from _in_archive(path, left) if is_archive(path) else _sheet(path, left)
+
+
+def _too_many(folder: str) -> UserError:
+    message = (
+        f"there are over {MOST_MEMBERS:,} files in this folder and below it: at most so many are"
+    )
+    return refusal(
+        f"{message} looked at", instead="the folder with the sheets alone", source=folder
+    )
 
 
 def _sheet(path: str, left: list[Unread]) -> Iterator[str]:
@@ -151,6 +163,7 @@ def _wanted(name: str) -> bool:
 
 ENDING: Final = ".zip"
 MOST_MEMBERS: Final = 100_000
+"""So many files of an archive, or in a folder and those below it, are looked at."""
 MOST_UNPACKED: Final = 200_000_000
 """So many bytes may the files of an archive have that is packed more than a hundred times smaller:
 numbers that people or programs write are packed ten times at most."""

@@ -35,8 +35,8 @@ from backprop_cli.grading.slips.case import (
 )
 from backprop_cli.grading.slips.rows_of_tables import to_all_rows
 from backprop_cli.grading.slips.updates_wrong import is_bias
-from backprop_cli.operations.convolutions import AXES, axes_of
 from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.sliding import AXES, axes_of
 
 _LOGARITHMS = frozenset({"xlogy", "log", "logsumexp", "log2", "log10"})
 
@@ -182,6 +182,8 @@ def branch_lost(case: Case) -> Iterator[Expr]:
 
 CONVOLUTIONS = frozenset({"conv", "conv_transpose"})
 KERNEL = frozenset({"conv_kernel"})
+_POOLS = frozenset({"max_pool", "mean_pool"})
+_SLID = frozenset({"conv"}) | KERNEL | _POOLS
 _WINNERS = frozenset({"to_winners"})
 _MOST_POSITIONS = 36  # of a window, each of which might be the only one
 
@@ -259,12 +261,27 @@ def gradient_to_all(case: Case) -> Iterator[Expr]:
     yield from to_all_rows(case)
 
 
+def windows_side_by_side(case: Case) -> Iterator[Expr]:
+    """As many windows, each one place behind the one before: x[i:i + k] for x[s i:s i + k].
+
+    So, too, for the entries that a kernel meets.
+    """
+    for place, node in each(case.expr, _SLID):
+        shape, axes = case.shape(node) or (), _axes(node, case)
+        counts = ((0, int(size)) for size in shape[len(shape) - axes :])
+        index = (*(None,) * (len(shape) - axes), *counts)
+        usual = {"stride": node.option("size", 2) if node.name in _POOLS else 1, "dilation": 1}
+        for name, far in usual.items():
+            if node.option(name, far) != 1:
+                close = op(node.name, *node.args, **{**dict(node.options), name: 1})
+                yield put(case.expr, place, op("at", close, index=index))
+
+
 def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
-    """Mean for largest; a kernel or picture turned over its diagonal; the stride left out."""
-    if node.name in ("max_pool", "mean_pool"):
+    """Mean for largest; a kernel or picture turned over its diagonal."""
+    if node.name in _POOLS:
         other = "mean_pool" if node.name == "max_pool" else "max_pool"
         yield "wrong-activation", Op(other, node.args, node.options)
-        yield "wrong-constant", _side_by_side(case, node, axes_of(node, case.shape(node) or ()))
     if node.name not in CONVOLUTIONS | KERNEL:
         return
     for position, arg in enumerate(node.args):
@@ -272,8 +289,6 @@ def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
         if len(shape) == 2 and shape[0] == shape[1]:
             args = (*node.args[:position], op("transpose", arg), *node.args[position + 1 :])
             yield "transpose-omitted", Op(node.name, args, node.options)
-    if node.name == "conv" and node.option("stride", 1) != 1:
-        yield "wrong-constant", _side_by_side(case, node, _axes(node, case))
     yield from _of_one_channel(case, node)
     yield from _summed_over_places(case, node)
 
@@ -299,11 +314,3 @@ def _summed_over_places(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
         if len(shape) == _axes(node, case) + 1:
             everywhere = op("per_channel", op("channel_sums", g), shape=shape)
             yield "summed-too-early", Op(node.name, (x, everywhere), node.options)
-
-
-def _side_by_side(case: Case, node: Op, axes: int) -> Expr:
-    """As many windows, each one place behind the one before: x[i:i + k] for x[s i:s i + k]."""
-    shape = case.shape(node) or ()
-    counts = tuple((0, int(size)) for size in shape[len(shape) - axes :])
-    index = (*(None,) * (len(shape) - axes), *counts)
-    return op("at", op(node.name, *node.args, **{**dict(node.options), "stride": 1}), index=index)

@@ -15,7 +15,8 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.wrong_quantity import Wrong
-from backprop_cli.operations.convolutions import SLIDING, Sliding, sliding
+from backprop_cli.operations.convolutions import SLIDING
+from backprop_cli.operations.sliding import Sliding, sliding
 
 Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
 """Whether a mistake explains an array."""
@@ -185,8 +186,10 @@ def _windows(x: Array, filters: Sequence[int], how: Sliding) -> Array:
     wide = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(how.padding, how.padding)] * axes)
     channels = wide.reshape(-1, *wide.shape[-axes:])
     last = tuple(range(1, axes + 1))
-    views = np.lib.stride_tricks.sliding_window_view(channels, tuple(filters[-axes:]), last)
-    return np.asarray(views[(slice(None), *(slice(None, None, how.stride),) * axes)])
+    reach = tuple(how.dilation * (size - 1) + 1 for size in filters[-axes:])
+    views = np.lib.stride_tricks.sliding_window_view(channels, reach, last)
+    steps = (how.stride,) * axes + (how.dilation,) * axes
+    return np.asarray(views[(slice(None), *(slice(None, None, step) for step in steps))])
 
 
 def _largest(views: Array, filters: Array) -> Array:

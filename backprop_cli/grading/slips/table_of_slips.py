@@ -2,92 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from msgspec import Struct
-
-from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, pull_backs
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
-from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.slip import Rewrite, Slip, of_code, slip
 from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
 from backprop_cli.grading.slips.values_alone import VALUE_SLIPS
 
-Rewrite = Callable[[Case], Iterator[Expr]]
-
-
-class Slip(Struct, frozen=True):
-    """One slip: its words, and the formulas that a student who makes it computes instead.
-
-    Without a `rewrite` it is one of the changes that any part of a formula may undergo. `factor`:
-    it only multiplies the right value by some number, so a single figure proves little. `program`:
-    only code makes it, and what comes out may have another shape.
-    """
-
-    words: SlipWords
-    rewrite: Rewrite | None
-    example: str
-    factor: bool = False
-    program: bool = False
-
-
-def _slip(
-    id: str, title: str, sentence: str, rewrite: Rewrite, example: str, factor: bool = False
-) -> Slip:
-    return Slip(SlipWords(id, title, sentence), rewrite, example, factor)
-
-
-def _code(id: str, title: str, sentence: str, rewrite: Rewrite, example: str) -> Slip:
-    return Slip(SlipWords(id, title, sentence), rewrite, example, program=True)
-
-
 _FORWARD = (
-    _slip(
+    slip(
         "activation-omitted",
         "activation left out",
         "This is the pre-activation: the activation function was not applied.",
         forward.activation_omitted,
         "H = Z instead of σ(Z)",
     ),
-    _slip(
+    slip(
         "bias-left-out",
         "bias left out",
         "The bias was not added.",
         forward.bias_left_out,
         "Z = Wx instead of Wx + b",
     ),
-    _slip(
+    slip(
         "transpose-omitted",
         "transpose left out",
         "The matrix was used the other way round: look at whether it belongs transposed.",
         forward.transpose_omitted,
         "Wδ instead of Wᵀδ",
     ),
-    _slip(
+    slip(
         "loss-log-base",
         "wrong base of the logarithm",
         "The logarithm has another base than the problem uses.",
         forward.log_base,
         "log₁₀ ŷ instead of ln ŷ",
     ),
-    _slip(
+    slip(
         "targets-swapped",
         "target and prediction exchanged",
         "Target and prediction have changed places in the loss.",
         forward.targets_swapped,
         "−Σ ŷ ln y instead of −Σ y ln ŷ",
     ),
-    _slip(
+    slip(
         "penalty-omitted",
         "penalty left out",
         "The penalty on the weights is missing.",
         forward.penalty_omitted,
         "∂L/∂W without λW",
     ),
-    _slip(
+    slip(
         "path-lost",
         "a path left out",
         "Several branches add up here, and one of them is missing.",
@@ -96,14 +65,14 @@ _FORWARD = (
     ),
 )
 _BACKWARD = (
-    _slip(
+    slip(
         "activation-derivative-omitted",
         "derivative of the activation left out",
         "The upstream gradient was passed on without the derivative of the activation.",
         pull_backs.derivative_omitted,
         "∂L/∂Z = ∂L/∂H instead of ∂L/∂H ⊙ σ′(Z)",
     ),
-    _slip(
+    slip(
         "activation-derivative-at-wrong-argument",
         "derivative taken at the wrong place",
         "The derivative of the activation was taken at another place: at the output instead of the"
@@ -111,7 +80,7 @@ _BACKWARD = (
         pull_backs.derivative_elsewhere,
         "σ′(h), or z(1 − z), instead of h(1 − h)",
     ),
-    _slip(
+    slip(
         "wrong-activation-derivative",
         "derivative of another function",
         "This is not the derivative of this activation: it is that of another one, one factor of it"
@@ -119,14 +88,14 @@ _BACKWARD = (
         pull_backs.other_derivative,
         "1 − h² instead of h(1 − h)",
     ),
-    _slip(
+    slip(
         "relu-derivative-wrong",
         "wrong derivative of ReLU",
         "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
         pull_backs.relu_derivative,
         "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
     ),
-    _slip(
+    slip(
         "output-derivative-omitted",
         "derivative of the output left out",
         "The gradient of the prediction was passed on without the derivative of the output"
@@ -134,7 +103,7 @@ _BACKWARD = (
         pull_backs.output_derivative_omitted,
         "∂L/∂Z = ∂L/∂Ŷ",
     ),
-    _slip(
+    slip(
         "softmax-shortcut-misused",
         "ŷ − y in the wrong place",
         "ŷ − y already contains the derivative of the output, and holds only for the loss that goes"
@@ -142,35 +111,35 @@ _BACKWARD = (
         backward.shortcut_misused,
         "(ŷ − y) ⊙ ŷ(1 − ŷ)",
     ),
-    _slip(
+    slip(
         "softmax-diagonal-only",
         "only the diagonal of the softmax's Jacobian",
         "Every softmax output depends on every logit: the terms −ŷᵢŷⱼ are missing.",
         pull_backs.softmax_diagonal,
         "∂L/∂Ŷ ⊙ ŷ(1 − ŷ)",
     ),
-    _slip(
+    slip(
         "gradient-to-all",
         "gradient given to all",
         "Only what was taken gets the gradient, a maximum or a row looked up: all others get 0.",
         forward.gradient_to_all,
         "the gradient in every place of a pooling window",
     ),
-    _slip(
+    slip(
         "wrong-layer-input",
         "wrong input in the weight gradient",
         "A weight gradient is the layer's own input times its δ: another layer's values were used.",
         backward.wrong_layer_input,
         "x δᵀ instead of h δᵀ",
     ),
-    _slip(
+    slip(
         "updated-weights-used",
         "new weights used too early",
         "The weights were updated before the gradient had gone through them.",
         backward.updated_weights,
         "W²new δ instead of W² δ",
     ),
-    _slip(
+    slip(
         "sign-flipped",
         "sign the wrong way round",
         "Everything has the opposite sign, as with y − ŷ for ŷ − y.",
@@ -178,7 +147,7 @@ _BACKWARD = (
         "y − ŷ",
         factor=True,
     ),
-    _slip(
+    slip(
         "factor-two",
         "a factor 2 lost or added",
         "The result is off by a factor of 2.",
@@ -186,7 +155,7 @@ _BACKWARD = (
         "ŷ − y instead of 2(ŷ − y)",
         factor=True,
     ),
-    _slip(
+    slip(
         "mean-sum-confused",
         "mean and sum confused",
         "The mean was taken for the sum, or the sum for the mean.",
@@ -194,21 +163,21 @@ _BACKWARD = (
         "the sum over samples without 1/M",
         factor=True,
     ),
-    _slip(
+    slip(
         "bias-gradient-not-summed",
         "bias gradient not summed",
         "The bias acts on every sample (or unit): its gradient is the sum over them.",
         backward.bias_not_summed,
         "δ of one sample instead of Σ δ",
     ),
-    _slip(
+    slip(
         "kernel-flipped",
         "kernel turned the wrong way",
         "The kernel lies the other way round: look at whether it is to be turned by 180°.",
         forward.kernel_flipped,
         "pad(δ) ∗ K instead of pad(δ) ∗ rot(K)",
     ),
-    _slip(
+    slip(
         "one-position-only",
         "one position of the kernel only",
         "This is what comes from one place: the kernel acts at every place, and all of them add"
@@ -216,58 +185,66 @@ _BACKWARD = (
         forward.one_position_only,
         "δ₁₁ times the first window instead of X ∗ δ",
     ),
+    slip(
+        "wrong-stride",
+        "windows too close together",
+        "Each window, or each entry that the kernel meets, is one place behind the one before:"
+        " look at stride and dilation.",
+        forward.windows_side_by_side,
+        "Z₂ = k₁x₂ + k₂x₃ instead of k₁x₃ + k₂x₄",
+    ),
 )
 _UPDATE = (
-    _slip(
+    slip(
         "ascent",
         "uphill instead of downhill",
         "The gradient was added: to make the loss smaller it is subtracted.",
         update.ascent,
         "W + η∇",
     ),
-    _slip(
+    slip(
         "learning-rate-omitted",
         "learning rate left out",
         "The gradient was subtracted without the learning rate.",
         update.rate_omitted,
         "W − ∇",
     ),
-    _slip(
+    slip(
         "learning-rate-twice",
         "learning rate used twice",
         "The learning rate was multiplied in twice.",
         update.rate_twice,
         "W − η²∇",
     ),
-    _slip(
+    slip(
         "bias-not-updated",
         "bias not updated",
         "The bias is still the old one.",
         update.bias_kept,
         "b unchanged",
     ),
-    _slip(
+    slip(
         "weights-not-updated",
         "weights not updated",
         "The weights are still the old ones.",
         update.weights_kept,
         "W unchanged",
     ),
-    _slip(
+    slip(
         "bias-correction-omitted",
-        "Adam's bias correction left out",
-        "m and v were used without dividing by 1 − βᵗ.",
+        "bias correction left out",
+        "A state was used without dividing it by 1 − βᵗ.",
         update.correction_omitted,
         "m instead of m̂",
     ),
-    _slip(
+    slip(
         "state-ignored",
         "earlier state ignored",
         "The optimizer's state from before this step was not used.",
         update.state_ignored,
         "v = (1 − β)g",
     ),
-    _slip(
+    slip(
         "updated-weights-forward",
         "loss with the wrong weights",
         "The loss was computed with the old weights where the new belong, or the other way round.",
@@ -276,35 +253,35 @@ _UPDATE = (
     ),
 )
 _PROGRAMS = (
-    _code(
+    of_code(
         "not-summed-over-samples",
         "not summed over the samples",
         "This is one gradient a sample: their sum over the samples is missing.",
         program.not_summed,
         "db = dZ instead of dZ.sum(axis=0)",
     ),
-    _code(
+    of_code(
         "summed-over-wrong-axis",
         "summed over the wrong axis",
         "The sum was taken over the units instead of the samples, or over everything.",
         program.summed_otherwise,
         "db = dZ.sum(axis=1), or dZ.sum()",
     ),
-    _code(
+    of_code(
         "elementwise-for-matmul",
         "* for @",
         "The entries were multiplied one by one (*) where a matrix product (@) belongs.",
         program.elementwise_product,
         "W * x instead of W @ x",
     ),
-    _code(
+    of_code(
         "broadcast-to-matrix",
         "(n,) with (n, 1)",
         "A vector (n,) met a column (n, 1), and NumPy made an n × n matrix of the two.",
         program.broadcast,
         "yhat - y with the shapes (n, 1) and (n,)",
     ),
-    _code(
+    of_code(
         "keepdims-lost",
         "keepdims lost",
         "Each row was divided by the sums of other rows: sum(axis=1) lost the axis that keeps them"
@@ -312,21 +289,21 @@ _PROGRAMS = (
         program.keepdims_lost,
         "e / e.sum(axis=1) instead of e / e.sum(axis=1, keepdims=True)",
     ),
-    _code(
+    of_code(
         "gradient-overwritten",
         "gradient overwritten instead of added",
         "Several paths add up here, and only one is left: others were overwritten, or left out.",
         program.overwritten,
         "dh = dh_next @ U.T after dh = dy @ V.T",
     ),
-    _code(
+    of_code(
         "mask-from-gradient",
         "ReLU's mask from the gradient",
         "The mask of the ReLU was taken from the gradient instead of z.",
         program.mask_from_gradient,
         "dZ[dH <= 0] = 0 instead of dZ[Z <= 0] = 0",
     ),
-    _code(
+    of_code(
         "activation-twice",
         "activation applied twice",
         "The activation was applied to what it had already given.",
@@ -336,7 +313,7 @@ _PROGRAMS = (
 )
 
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
-    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
+    {each.words.id: each for each in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
     | {words.id: Slip(words, None, example, program=True) for words, example in CODE_PARTS.items()}
     | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
@@ -345,9 +322,9 @@ FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
 
 def rewrites(*, programs: bool) -> Iterator[tuple[str, Rewrite]]:
     """The known mistakes that have formulas of their own; those of code only for `programs`."""
-    for id, slip in FORMULA_SLIPS.items():
-        if slip.rewrite is not None and (programs or not slip.program):
-            yield id, slip.rewrite
+    for id, each in FORMULA_SLIPS.items():
+        if each.rewrite is not None and (programs or not each.program):
+            yield id, each.rewrite
 
 
 OF_CODE = frozenset(words.id for words in CODE_PARTS)
@@ -362,14 +339,14 @@ Another quantity in place of the one that is asked is one of a few, and few thin
 """
 
 PROGRAM_SLIPS = frozenset(
-    {id for id, slip in FORMULA_SLIPS.items() if slip.program}
+    {id for id, each in FORMULA_SLIPS.items() if each.program}
     | set("reshape-for-transpose changed-in-place integer-division".split())
     | {"constant-factor", "earlier-step-used"}
 )
 """What only arrays of a program are searched for."""
 
 SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
-    {id: slip.words for id, slip in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
+    {id: each.words for id, each in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
 )
 """Every slip's words by its id."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -40,13 +40,12 @@ MOST_DECIMALS = 15
 
 
 class Rule(Struct, frozen=True):
-    """What an update rule takes: constants with defaults, forms, state.
+    """What an update rule takes: constants with defaults, and forms.
 
     `form` is that which a rule has where the file says nothing.
     """
 
     constants: Mapping[str, float]
-    state: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
     form: str | None = None
     rate: bool = True
@@ -56,7 +55,7 @@ def _rule(name: str) -> Rule:
     """What the table says of a rule in all its forms."""
     forms = {form: each for (other, form), each in updates.RULES.items() if other == name}
     first, named = next(iter(forms)), tuple(form for form in forms if form is not None)
-    return Rule(forms[first].constants, forms[first].kept, named, first, forms[first].rate)
+    return Rule(forms[first].constants, named, first, forms[first].rate)
 
 
 RULES: Mapping[str, Rule] = MappingProxyType({name: _rule(name) for name, _ in updates.RULES})
@@ -78,9 +77,9 @@ def _constant(key: str) -> Key:
     of = {name: rule.constants[key] for name, rule in RULES.items() if key in rule.constants}
     kind = Number(NOT_NEGATIVE) if key == "epsilon" else _DECAY
     (default, *others) = dict.fromkeys(of.values())
-    return Key(
-        kind, f"{_SIGNS.get(key, key)} of {listed(list(of))}", default=None if others else default
-    )
+    rules = [f"{name} ({value:g} if absent)" if others else name for name, value in of.items()]
+    words = f"{_SIGNS.get(key, key)} of {listed(rules)}"
+    return Key(kind, words, default=None if others else default)
 
 
 _CONSTANTS = _constants()
@@ -113,9 +112,11 @@ def _update(given: Given) -> Update | None:
         return None
     rule = RULES[name]
     _refuse_foreign(name, rule, given)
+    form = _form(given, rule)
+    kept = updates.RULES[name, form].kept
     for key in given.get("state", {}):
-        if not key.startswith(tuple(f"{letter}_" for letter in rule.state)):
-            _complain_of_state(key, name, rule, given)
+        if not key.startswith(tuple(f"{letter}_" for letter in kept)):
+            _complain_of_state(key, name, kept, given)
     if rule.rate and not given.has("learning_rate"):
         given.complain("learning_rate", f"`{name}` needs a `learning_rate`", "learning_rate: 0.1")
     rates = given.get("learning_rate", (0.0,))
@@ -125,7 +126,7 @@ def _update(given: Given) -> Update | None:
     constants = {key: given.get(key, default) for key, default in rule.constants.items()}
     return Update(
         rule=name,
-        form=_form(given, rule),
+        form=form,
         constants=tuple({**rate, **constants}.items()),
         t=given.get("t", 1),
         steps=given.get("steps", 1),
@@ -167,10 +168,10 @@ def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
         given.complain("form", has, f"form: {' or '.join(rule.forms)}, or leave `form` out")
 
 
-def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
+def _complain_of_state(key: str, name: str, kept: Sequence[str], given: Given) -> None:
     text, _ = given.get("state")[key]
-    called = " and ".join(f"`{letter}_W1`" for letter in rule.state)
-    has = f"its state is called {called}" if rule.state else "it has none"
+    called = " and ".join(f"`{letter}_W1`" for letter in kept)
+    has = f"its state is called {called}" if kept else "it has none"
     given.complaints.add(f"{shown(key)} is not a state of the rule `{name}`; {has}", text.mark)
 
 
@@ -235,7 +236,8 @@ UPDATE = Record(
         "clip": Key(CLIP, "how gradients are made shorter before they are used"),
         "form": Key(
             Choice(_FORMS),
-            "how momentum is written; `paper`: of nesterov, the gradient at W + βv",
+            "how momentum is written; `paper`: of nesterov, the gradient at W + βv;"
+            " `amsgrad`: of adam, with the largest v so far",
             default=_FORMS[0],
         ),
         **_CONSTANTS,

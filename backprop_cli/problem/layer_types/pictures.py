@@ -9,6 +9,7 @@ from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Mark
+from backprop_cli.operations.sliding import AXES, Sliding
 from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Bounds, Integer, Numbers
 from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out, rule_behind
@@ -97,14 +98,8 @@ def _conv(net: Draft, number: int) -> None:
     k: Expr = Sym(name)
     if net.convention.convolution == "flipped":
         k = op("rot", k, axes=None if axes == 2 else axes)
-    stride, padding = layer.whole("stride"), layer.whole("padding")
-    total: Expr = op(
-        "conv",
-        Sym(net.output_of(number - 1)),
-        k,
-        stride=None if stride == 1 else stride,
-        padding=padding or None,
-    )
+    how = Sliding(AXES, *(layer.whole(key) for key in ("stride", "padding", "dilation")))
+    total: Expr = op("conv", Sym(net.output_of(number - 1)), k, **how.options)
     if not _fits(net, number, total, values.mark):
         return
     total = _with_bias(net, number, total)
@@ -201,6 +196,11 @@ PICTURES = (
             "stride": Key(Integer(Bounds(at_least=1)), "how far it moves at a time", default=1),
             "padding": Key(
                 Integer(NOT_NEGATIVE), "how many zeros stand around the picture", default=0
+            ),
+            "dilation": Key(
+                Integer(Bounds(at_least=1)),
+                "how far apart the entries are that those of the kernel meet",
+                default=1,
             ),
         },
         _conv,

@@ -117,6 +117,7 @@ OF_CONV: Final = _meant(
         "bias": "b b1 biases offset",
         "padding": "pad zeros zeropadding p",
         "stride": "step strides s",
+        "dilation": "dilations dilationrate rate atrous d",
     }
 )
 OF_POOL: Final = _meant(
@@ -181,9 +182,10 @@ RULES: Final = _meant(
         "momentum": "sgdmomentum sgdwithmomentum heavyball polyak",
         "nesterov": "nag nesterovmomentum",
         "adam, with `weight_decay` beside it": "adamw",
+        "adam, with `form: amsgrad` beside it": "amsgrad",
         "newton": "newtonraphson newtonsmethod",
         "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)": (
-            "adadelta adamax nadam radam amsgrad rprop lion lars lamb adafactor"
+            "nadam radam rprop lion lars lamb adafactor"
         ),
     }
 )
