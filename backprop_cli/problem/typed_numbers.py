@@ -132,7 +132,7 @@ def _split(text: str) -> list[tuple[int, int, int | None]]:
 
 _is_word = partial(re.fullmatch, r"[^\W\d_]\w*")
 _SIGNS = "+-\N{MINUS SIGN}"
-_TIMES = "*/^@·×⋅"
+_TIMES = "*/^@·×⋅=≈≃"
 _OPERATORS = _SIGNS + _TIMES
 _may_go_on = partial(re.search, rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)")
 _plain_words = partial(re.finditer, r"\S+")
@@ -296,6 +296,7 @@ _SURPRISES = (
         lambda match: f"{match[1]}e{normal_minus(unicodedata.normalize('NFKC', match[2]))}",
     ),
     _Surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
+    _Surprise(rf".*[=≈≃~]\s*([+-]?{_DIGITS})", "{} says more than a number", lambda m: m[1]),
     _Surprise(
         r"(?=.*[^\x00-\x7f])[+-]?[\d.]+(?:e[+-]?\d+)?",
         "{} is not written in the digits 0 to 9",
