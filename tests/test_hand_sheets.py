@@ -207,3 +207,20 @@ def test_a_sum_for_the_mean_over_samples_and_outputs(divisor: int, named: bool) 
     found = checked("batch-columns", sheet | {"L": to(3, loss)})["L"]
     assert found.verdict == "wrong"
     assert ("mean-sum-confused" in found.slips) == named
+
+
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [
+        ("0.5·0.2 = 0.1", "0.1"),
+        ("≈ 1.351", "1.351"),
+        ("~1.35", "1.35"),
+        ("= −0.3", "-0.3"),
+        ("= 0.818 .5", "0.818"),
+        ("x = y", "a number"),
+    ],
+)
+def test_a_number_with_its_working_is_told_what_to_write(typed: str, instead: str) -> None:
+    found = checked("sigmoid-softmax", {"L": typed})["L"]
+    assert found.verdict == "invalid"
+    assert f"instead: {instead}" in found.message
