@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import backprop_cli as backprop
+from backprop_cli.grading.judging.no_work_left import Uniform
 
 Array = NDArray[np.float64]
 PROBLEMS = Path(__file__).parents[1] / "problems"
@@ -97,6 +98,13 @@ def test_a_copy_that_they_do_not_give_carries_nothing() -> None:
     assert found["dL/dZ2"].verdict == "wrong"
     assert found["dL/db2"].verdict == "not-judged"
     assert "copied from b2" in found["dL/db2"].message
+
+
+@pytest.mark.parametrize(("own", "ruled_out"), [([0.0, -1], False), ([0.0, -0.9996], True)])
+def test_nearly_what_they_give_is_a_copy_still(own: list[float], ruled_out: bool) -> None:
+    uniform = Uniform({"dL/dZ2": "dL/dZ2 is copied from b2"}, frozenset(), frozenset({"dL/dZ2"}))
+    assert uniform.rules_out("dL/dZ2", np.array([0.0, -1]), lambda: np.array(own)) == ruled_out
+    assert not uniform.rules_out("dL/dZ1", np.array([0.0, -1]), lambda: np.array(own))
 
 
 # Names --------------------------------------------------------------------------------------------
