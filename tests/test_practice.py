@@ -479,6 +479,14 @@ def test_ended_at_any_byte_it_goes_on_with_nothing_lost(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text(encoding="utf-8").partition("\n")[2] == answers, cut
 
 
+def test_a_sheet_that_cannot_be_written_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    path = Path("problems/sigmoid-softmax.yaml").resolve()
+    done = run(tmp_path, "quit\n", path, "--resume", "nowhere/sheet.yaml")
+    assert done.exit_code == 2
+    assert "nowhere/sheet.yaml: cannot be written" in done.stderr
+    assert "kept in" not in done.stderr
+
+
 def test_check_grades_the_sheet_as_the_session_did(tmp_path: Path) -> None:
     done = run(tmp_path, script(NET), NET)
     assert "18 of 18 points" in done.stdout

@@ -93,7 +93,8 @@ def run(problem: Path, options: Options) -> None:
         say()
         raise
     finally:
-        click.echo(_kept_in(practice, stated, problem, sheet), err=True)
+        if os.path.exists(sheet):  # else it could not be written, which is told
+            click.echo(_kept_in(practice, stated, problem, sheet), err=True)
 
 
 def _kept_in(practice: Practice, stated: Path, problem: Path, sheet: Path) -> str:

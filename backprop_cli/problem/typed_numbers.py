@@ -108,8 +108,9 @@ def entries_of(text: str) -> list[tuple[str, int]]:
     found = list(_split(text))
     for start, end, loose in found if len(found) > 1 else ():
         if loose is not None:
+            entry = "".join(text[start:end].split())
             message = f"`{text[loose]}` stands alone: there are no spaces inside an entry"
-            raise NumberError(message, "".join(text[start:end].split()), offset=loose)
+            raise NumberError(message, re.split(f"[{_RELATIONS}]", entry)[-1], offset=loose)
     return [(text[start:end], start) for start, end, _ in found]
 
 
@@ -132,7 +133,8 @@ def _split(text: str) -> list[tuple[int, int, int | None]]:
 
 _is_word = partial(re.fullmatch, r"[^\W\d_]\w*")
 _SIGNS = "+-\N{MINUS SIGN}"
-_TIMES = "*/^@·×⋅"
+_RELATIONS = "=≈≃~"
+_TIMES = "*/^@·×⋅=≈≃"
 _OPERATORS = _SIGNS + _TIMES
 _may_go_on = partial(re.search, rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)")
 _plain_words = partial(re.finditer, r"\S+")
@@ -247,6 +249,10 @@ def point_for_comma(text: str) -> str:
     )
 
 
+def _first(match: re.Match[str]) -> str:
+    return match[1]
+
+
 def _as_fraction(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0]).replace("\N{FRACTION SLASH}", "/")
 
@@ -296,6 +302,9 @@ _SURPRISES = (
         lambda match: f"{match[1]}e{normal_minus(unicodedata.normalize('NFKC', match[2]))}",
     ),
     _Surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
+    _Surprise(
+        rf".*[{_RELATIONS}]\s*([+-]?{_DIGITS})", "{} says more than a number", lambda m: m[1]
+    ),
     _Surprise(
         r"(?=.*[^\x00-\x7f])[+-]?[\d.]+(?:e[+-]?\d+)?",
         "{} is not written in the digits 0 to 9",

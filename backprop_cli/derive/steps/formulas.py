@@ -114,7 +114,7 @@ def _check_letters(used: Sequence[str], numbers: Sequence[str], wrt: str | None)
     """e is no number, and numbers are letters of the formula."""
     if "e" in used and wrt != "e":
         message = "`e` is no number here: it would be a letter like any other"
-        raise UnderivableError(message, "exp(x) for e^x, exp(-x) for e^(-x)")
+        raise UnderivableError(message, "exp(x) for e^x, exp(-x) for e^(-x); --wrt e by a letter e")
     unknown = [name for name in numbers if name not in used]
     if unknown:
         raise UnderivableError(f"{quoted(unknown[0])} is not in the formula", ", ".join(used))

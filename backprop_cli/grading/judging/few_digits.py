@@ -19,13 +19,14 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     Written,
+    meets,
     same,
     short,
     significant,
     standing_for,
     unit_asked,
 )
-from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Floating, Rounding, Unit, persons
 
@@ -143,6 +144,14 @@ def as_rounded(
     low, high = interval
     low = np.where(one, np.maximum(low, value - unit / 2), low)
     return low, np.where(one, np.minimum(high, value + unit / 2), high)
+
+
+def goes_on(interval: Interval, unit: Array, expected: Array, own: Array) -> Mask:
+    """Where a value has digits beyond a unit, or just what rounded numbers of one's own give has.
+
+    What ends there can be typed as itself only: 4, but for who has e^1.39 = 4.01 of ln 4 = 1.39.
+    """
+    return ~short(expected, unit) | (~short(own, unit) & meets(interval, point(own)))
 
 
 def shown(sheet: Iterable[Figures], asked: Unit) -> tuple[Unit, ...]:

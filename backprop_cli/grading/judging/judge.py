@@ -19,9 +19,8 @@ from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words, judged_as
 from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.judging.honest_intervals import Way, Ways
-from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
+from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared, still
 from backprop_cli.grading.judging.standing import (
-    MOVES,
     Kept,
     Reading,
     Standing,
@@ -35,7 +34,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     how_right,
     is_right,
     meets,
-    short,
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import some
@@ -269,11 +267,11 @@ class _One:
         along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
         for repaired in (True, False):
             wanted = [along]
-            expected = self._expected(repaired)
+            expected, own = self._expected(repaired), self._from_own(repaired)
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
-                allowed &= ~short(expected, unit)  # such a value can be typed as itself only
+                allowed &= few_digits.goes_on(interval, unit, expected, own)
                 stands = few_digits.as_rounded(interval, few.value, unit, self._base())
                 wanted.append(Wanted(stands, "imprecise", allowed, "any"))
             plain = Reading(repaired, lax=True)
@@ -290,8 +288,9 @@ class _One:
     def without_work(self) -> str | None:
         """Takes back what leans on values that leave no work, and says on which."""
         found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
-        if found is None and self.name in self.judge.uniform.proves_nothing:
-            found = Spared(self.leaning, self.judge.uniform.reason(self.name))
+        uniform = self.judge.uniform
+        if found is None and uniform.rules_out(self.name, self.written.value, lambda: self._own):
+            found = Spared(self.leaning, uniform.reason(self.name))
         if found is None or not some(found.where):
             return None
         self.verdicts[found.where] = "not-judged"
@@ -382,18 +381,16 @@ class _One:
 
     @cached_property
     def _own(self) -> Array:
-        expr = self.key.first(self.name)
-        if expr is None:
+        return self._from_own(False)
+
+    def _from_own(self, repaired: bool) -> Array:
+        """What the formula gives on the numbers as typed, or with wrong ones put right."""
+        if (expr := self.key.first(self.name)) is None:
             return self.truth
-        found = self.judge.on_typed_values(expr)[0]
+        found = self.judge.on_typed_values(expr, repaired)[0]
         return np.where(np.isfinite(found), found, self.truth)
 
     def _still(self, repaired: bool) -> Mask:
         """Where a value is 0, or what it was the step before, that should have moved visibly."""
-        expected = self._expected(repaired)
         earlier = self.judge.standing.earlier(self.name, repaired)
-        start = 0.0 if earlier is None else earlier
-        asked, typed = self.key.unit.at(expected), self.written.unit
-        unit = np.where(typed > 0, np.minimum(asked, typed), asked)
-        visible = np.abs(expected - start) >= MOVES * unit
-        return np.asarray((self.written.value == start) & visible)
+        return still(self.written, self._expected(repaired), earlier, self.key.unit)

@@ -7,7 +7,7 @@ which something is left to be worked out is judged as any other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -15,12 +15,13 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
-from backprop_cli.grading.judging.standing import Standing
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
+from backprop_cli.grading.judging.standing import MOVES, Standing
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.intervals import Enclosing, Names
 from backprop_cli.readings.remembered import enclosed
+from backprop_cli.readings.units import Unit
 
 _SAME = 3
 """Of so many entries that should differ, the same wrong number in each is no work."""
@@ -40,11 +41,13 @@ class Uniform(Struct, frozen=True):
 
     No range holds anything in favour of such numbers, nor do others of theirs (`proves_nothing`,
     with the reason): what was typed without looking is right where it is right. What is wrong of a
-    forward pass leaves no work behind it, either (`carries_nothing`).
+    forward pass leaves no work behind it, either (`carries_nothing`). What is `copied` from
+    the problem is taken where it is just what their own numbers give.
     """
 
     proves_nothing: Mapping[str, str]
     carries_nothing: frozenset[str]
+    copied: frozenset[str]
 
     @classmethod
     def of(cls, key: Key, sheet: Mapping[str, Written]) -> Uniform:
@@ -61,6 +64,7 @@ class Uniform(Struct, frozen=True):
             "on this sheet": list(sheet),
         }
         why: dict[str, str] = {}
+        copied: set[str] = set()
         kept = [name for name in sheet if name in key.parameters]
         if _are_old(key, sheet, kept) and _is_far(key, sheet, kept):
             why = dict.fromkeys(kept, "every parameter is the old one")
@@ -68,16 +72,32 @@ class Uniform(Struct, frozen=True):
             given = _copied_from(key, name, sheet[name].value)
             if given is not None and _is_far(key, sheet, [name]):
                 why[name] = f"{name} is copied from {given}"
+                copied.add(name)
         idle: set[str] = set()
         for kind, names in kinds.items():
             if _are_one_number(sheet, names) and _is_far(key, sheet, names):
                 why |= dict.fromkeys(names, f"every number {kind} is the same")
+                copied -= set(names)
                 idle |= set(names) if names is not backward else set()
-        return cls(why, frozenset(idle))
+        return cls(why, frozenset(idle), frozenset(copied))
+
+    def rules_out(self, name: str, value: Array, own: Callable[[], Array]) -> bool:
+        """Whether nothing speaks for a value; a copy may be just what their own numbers give."""
+        if name not in self.proves_nothing:
+            return False
+        return name not in self.copied or not every(same(value, own()))
 
     def reason(self, name: str) -> str:
         """Why nothing follows from such a number."""
         return f"{self.proves_nothing[name]}, and nothing can be carried from that"
+
+
+def still(written: Written, expected: Array, earlier: Array | None, asked: Unit) -> Mask:
+    """Where a value is 0, or what it was the step before, that should have moved visibly."""
+    start = 0.0 if earlier is None else earlier
+    unit = asked.at(expected)
+    unit = np.where(written.unit > 0, np.minimum(unit, written.unit), unit)
+    return np.asarray((written.value == start) & (np.abs(expected - start) >= MOVES * unit))
 
 
 def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> bool:
@@ -176,7 +196,7 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
         return _ZERO.format(name)
     if value.size >= _SAME and np.ptp(value) == 0 and np.ptp(key.truth[name]) > 0:
         return f"{name} has one number in every box, and nothing can be carried from that"
-    if given is not None:
+    if given is not None and some(judged.verdicts == "wrong"):
         return f"{name} is copied from {given}, and nothing can be carried from that"
     if _is_flat(standing, name):
         return f"every unit of {name} is saturated, and nothing can be carried from that"

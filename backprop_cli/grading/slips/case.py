@@ -133,7 +133,8 @@ class Case(Struct, frozen=True):
             if model.sample_axis is not None:
                 del shape[model.sample_axis]
             if not entropy:  # a mean over classes is no one's habit
-                sizes |= {*shape, prod(shape)}
+                samples = model.sample_count or 1
+                sizes |= {*shape, prod(shape), prod(shape) * samples}
         sizes |= {len(over.steps) for over in model.over_time}
         return frozenset(sizes - {1})
 

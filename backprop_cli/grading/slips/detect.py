@@ -49,6 +49,9 @@ _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 """Slips whose change is so small that rounding may leave nothing of it."""
 
+_LIKELY = ("change-for-value", "wrong-activation")
+"""What is likely before a number is seen, and leaves zeros, which say little: ReLU for a leaky."""
+
 # How many of the formulas tried a wrong number may meet by chance where a name is given, at most.
 _MOST_BY_CHANCE = 0.5
 """Of mistakes that people are known to make: one that fits is likely before its number is seen."""
@@ -121,7 +124,7 @@ class Detector:
         typing = by_value(self.judge, wrong)
         reached: Reached = {}
         found = self._known(wrong) or (self._copies(wrong) if "copied" in typing else [])
-        if not found and set(typing) <= {"copied"}:
+        if not found and set(self._typed(wrong, typing)) <= {"copied"}:
             made = origin(self.judge, wrong, self.numbers, candidates, reached, general=False)
             if made is not None:
                 return made.slips, made
@@ -133,6 +136,10 @@ class Detector:
             return (misread,), None
         made = origin(self.judge, wrong, self.numbers, candidates, reached, general=True)
         return (() if made is None else made.slips), made
+
+    def _typed(self, wrong: Wrong, typing: Sequence[str]) -> Sequence[str]:
+        """Those that need no rounding on the way: with room for it moved digits fit by chance."""
+        return by_value(self.judge, wrong, rounded=False) if typing else typing
 
     def again(self, wrong: Wrong, made: Collection[str]) -> tuple[str, ...]:
         """The slips that explain it of those made elsewhere on the sheet: it takes less proof."""
@@ -191,9 +198,9 @@ class Detector:
         for id in () if found else dict.fromkeys(one.candidate[0] for one in parts):
             own = [one for one in parts if one.candidate[0] == id]
             found += self._met(wrong, own, own, _MOST_BY_CHANCE_OF_PARTS, meant=False)
-        if not found:
-            change = [one for one in pool if one.candidate[0] == "change-for-value"]
-            found = self._met(wrong, change, change, _MOST_BY_CHANCE, meant=False)
+        for id in () if found else _LIKELY:
+            own = [one for one in pool if one.candidate[0] == id]
+            found += self._met(wrong, own, own, _MOST_BY_CHANCE, meant=False)
         return said_best(found)
 
     def _met(

@@ -36,7 +36,7 @@ from backprop_cli.grading.slips.case import (
     untransposed,
     with_terms_lost_in_each,
 )
-from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.forward import is_forward, other_targets
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.pull_backs import softmax_signs_lost
 from backprop_cli.grading.slips.updates_wrong import of_update
@@ -70,7 +70,7 @@ def _changes(case: Case) -> Iterator[Change]:
     for place, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Op):
             yield from ((slip, put_in(part)) for slip, part in of_node(case, place, node))
-    yield from _other_quantities(case)
+    yield from (*_other_quantities(case), *other_targets(case))
     yield from (("term-left-out", expr) for expr in with_terms_lost_in_each(case.expr))
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
     yield from of_update(case)
@@ -243,15 +243,15 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
             yield "wrong-activation", op("sigmoid", op("mul", num(2), inner))  # tanh, moved to 0…1
         case "tanh":
             yield "factor-two", op("tanh", op("div", inner, num(2)))
-            tan = op("div", op("sin", inner), op("cos", inner))  # one key beside it
-            yield "wrong-activation", tan
+            yield "wrong-activation", op("div", op("sin", inner), op("cos", inner))  # next key: tan
         case "relu":
             yield "wrong-activation", op("abs", inner)
+        case "step" | "sign":
+            yield "wrong-activation", op("sign" if node.name == "step" else "step", inner)
+            yield "term-sign-flipped", op(node.name, op("neg", inner))
     if node.name == "softmax":
-        powers = op("exp", inner)
-        yield "normalisation-left-out", powers
-        total = build.sum_along(inner, node.option("axis"))
-        yield "wrong-activation", op("div", inner, total)
+        yield "normalisation-left-out", op("exp", inner)
+        yield "wrong-activation", op("div", inner, build.sum_along(inner, node.option("axis")))
 
 
 # Quantities --------------------------------------------------------------------------------------

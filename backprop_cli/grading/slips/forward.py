@@ -199,6 +199,8 @@ def kernel_flipped(case: Case) -> Iterator[Expr]:
             yield put(case.expr, place[:-1], node)
         else:
             yield put(case.expr, place, _turned(node, node, case))
+            x, g = node.args  # or what slides over it, as on the way to the picture
+            yield put(case.expr, place, Op(node.name, (x, _turned(g, node, case)), node.options))
 
 
 def _above(expr: Expr, place: Place) -> Op | None:
@@ -248,6 +250,27 @@ def _of_channels(case: Case) -> Iterator[Expr]:
         places = product(*(range(int(size)) for size in shape[1:]))
         for at in islice(places, _MOST_POSITIONS):
             yield put(case.expr, place, op("at", node.args[0], index=(None, *at)))
+
+
+def other_targets(case: Case) -> Iterator[tuple[str, Expr]]:
+    """1 for every target, 0 and 1 exchanged, or the class beside: 0 is the first, and not 1."""
+    for _, target in case.compared:
+        y, shape = Sym(target), case.shape(Sym(target)) or ()
+        if target not in symbols(case.expr):
+            continue
+        others = [op("add", op("mul", num(0), y), num(1)), op("sub", num(1), y)]
+        across = 1 - (case.model.sample_axis or 0) if len(shape) > 1 else 0
+        if shape and (count := int(shape[across])) > 2:
+            rows = across == len(shape) - 1 and len(shape) > 1
+            beside = (_moved_on(count, by) for by in (1, -1))
+            others += [op("matmul", y, one) if rows else op("matmul", one, y) for one in beside]
+        yield from (("wrong-target", substitute(case.expr, {target: other})) for other in others)
+
+
+def _moved_on(count: int, by: int) -> Expr:
+    """The matrix that puts every class in the place of one beside it."""
+    places = ((k, (k + by) % count) for k in range(count))
+    return added([op("place", num(1), index=at, shape=(count, count)) for at in places])
 
 
 def gradient_to_all(case: Case) -> Iterator[Expr]:

@@ -49,7 +49,7 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     ways = judge.key.formulas.get(wrong.name, ())
     if not ways or is_jacobian(ways[0]):
         return None
-    most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
+    most = _MOST_BY_CHANCE if wrong.alone else _MOST_BY_CHANCE_BESIDE_RIGHT
     if _own_digit(judge, wrong) <= most:
         return "digit-misread"
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
@@ -59,7 +59,7 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     luck = by_luck(_since_before(judge, wrong))
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
         return _likelier(wrong, [one for name in used for one in _read(ways[0], numbers, name)])
-    if wrong.mask.sum() != 1 or wrong.mask.size == 1:
+    if wrong.mask.sum() != 1 or wrong.alone:
         return None
     own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
@@ -214,6 +214,8 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
 
 
 def _explains(wrong: Wrong, one: _Read) -> str | None:
+    if not every((one.given(one.number + 0.5) != one.given(one.number))[wrong.mask]):
+        return None  # what it does not go into is wrong, too
     if one.number and every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present):
         return "term-left-out"
     x = _solved(one.given, one.number, wrong)

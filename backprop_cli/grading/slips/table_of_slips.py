@@ -91,7 +91,7 @@ _BACKWARD = (
     slip(
         "relu-derivative-wrong",
         "wrong derivative of ReLU",
-        "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
+        "The derivative of ReLU is 1 where its argument is positive, else 0 (if leaky, its slope).",
         pull_backs.relu_derivative,
         "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
     ),
@@ -150,7 +150,7 @@ _BACKWARD = (
     slip(
         "factor-two",
         "a factor 2 lost or added",
-        "The result is off by a factor of 2.",
+        "A factor of 2 is lost or added: in all of it, or in one of its terms.",
         backward.factor_two,
         "ŷ − y instead of 2(ŷ − y)",
         factor=True,

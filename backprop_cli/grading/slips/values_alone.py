@@ -103,20 +103,20 @@ _KNOWN = 0.5
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
-def by_value(judge: Judge, wrong: Wrong) -> list[str]:
-    """The slips that explain every wrong entry by what is right there."""
-    right = right_values(judge, wrong)
+def by_value(judge: Judge, wrong: Wrong, *, rounded: bool = True) -> list[str]:
+    """The slips that explain every wrong entry by what is right there, steps `rounded` or not."""
+    right = right_values(judge, wrong, rounded=rounded)
     return [id for id, explains in _TESTS.items() if explains(judge, wrong, right)]
 
 
-def right_values(judge: Judge, wrong: Wrong) -> Interval:
+def right_values(judge: Judge, wrong: Wrong, *, rounded: bool = True) -> Interval:
     """All that would have been right, one behind the other: true, or from the student's own.
 
     Where that is too wide to prove anything it is not a number.
     """
     ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
     found = [point(wrong.truth), *map(judge.on_typed_values, ways)]
-    for unit in (None, judge.unit_of_steps(wrong.name)):
+    for unit in (None, judge.unit_of_steps(wrong.name)) if rounded else (None,):
         found += [judge.enclosed(expr, False, unit) for expr in ways]
     shape = wrong.written.value.shape
     low, high = (
@@ -179,7 +179,7 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
 
 def _least_digits(wrong: Wrong) -> int:
     """The digits that an entry needs to prove anything."""
-    return LEAST_DIGITS if wrong.mask.size == 1 else 1
+    return LEAST_DIGITS if wrong.alone else 1
 
 
 def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:

@@ -85,6 +85,11 @@ class Wrong(Struct, frozen=True, dict=True):
         """What the quantity stands for, at the finer of the digits typed and asked."""
         return self.written.stands(self.unit)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is one figure, with no others of the quantity beside it that say anything."""
+        return bool(self.written.present.sum() == 1)
+
     @cached_property
     def luck(self) -> float:
         """How often a wrong number of about this size is the one typed."""

@@ -100,6 +100,15 @@ def _shows_nothing(_: Node) -> None:
     return None
 
 
+def _put_in(example: str | None, name: str, key: Key, node: Node) -> str | None:
+    """An example with a value in the place of a key's; None where it has none, or does not fit."""
+    part = re.search(rf"(?<=\b{re.escape(name)}: )[^,{{}}]+", example or "")
+    if example is None or part is None or not isinstance(node, ScalarNode) or "`" in example:
+        return None
+    key.field.read(node, name, trial := Complaints())
+    return None if trial.found else example[: part.start()] + node.text + example[part.end() :]
+
+
 class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data.
 
@@ -129,7 +138,7 @@ class Record(Struct, Generic[T], frozen=True):
 
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if not isinstance(node, MapNode):
-            unexpected(node, name, self, complaints, self.example)
+            unexpected(node, name, self, complaints, self._example_with(node))
             return None
         given = Given(node.mark, complaints)
         aliases = self.aliases
@@ -218,8 +227,25 @@ class Record(Struct, Generic[T], frozen=True):
         meant = next((self.meant[spelling] for spelling in spelt if spelling in self.meant), None)
         if meant in self.keys:
             return meant
-        near = meant or nearest(text.strip(":\"'"), [*self.keys, *self.aliases])
+        near = self._with_value(meant, entry) or nearest(
+            text.strip(":\"'"), [*self.keys, *self.aliases]
+        )
         return self._further_in(entry, sure=near is not None) or near
+
+    def _example_with(self, node: Node) -> str | None:
+        """The example, with what was written in the first place of it that takes it."""
+        examples = (_put_in(self.example, name, key, node) for name, key in self.keys.items())
+        return next(filter(None, examples), self.example)
+
+    def _with_value(self, meant: str | None, entry: Entry) -> str | None:
+        """The line that is meant, with what was written in the place of the key that it is for."""
+        outer = self.keys.get((meant or "").partition(":")[0])
+        if outer is None or not isinstance(outer.field, Record):
+            return meant
+        text = entry.key.text
+        name = outer.field.meant.get(folded(text), folded(text))
+        key = outer.field.keys.get(name)
+        return (_put_in(meant, name, key, entry.value) if key else None) or meant
 
     def _further_in(self, entry: Entry, *, sure: bool) -> str | None:
         """The line with this key in the record of this one that has it.
