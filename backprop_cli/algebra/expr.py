@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import chain, count
 from operator import is_
 from types import MappingProxyType
 from typing import Generic, TypeAlias, TypeVar
@@ -103,6 +104,12 @@ def symbols(expr: Expr) -> tuple[str, ...]:
         elif isinstance(node, Op):
             stack.extend(reversed(node.args))
     return tuple(found)
+
+
+def free_name(liked: Sequence[str], taken: Collection[str]) -> str:
+    """The first of these names that nothing has, the last one with a number if all are taken."""
+    more = (f"{liked[-1]}{number}" for number in count(2))
+    return next(each for each in chain(liked, more) if each not in taken)
 
 
 def fold(

@@ -6,8 +6,7 @@ An entry with a letter for its index is a symbol whose name says so: `z[k]`, `W1
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain, count
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -209,12 +208,6 @@ class Indices(Struct):
                 return letter
         letters.append(self.claim(liked, range_))
         return letters[-1]
-
-
-def free_name(liked: Sequence[str], taken: Collection[str]) -> str:
-    """The first of these names that nothing has, the last one with a number if all are taken."""
-    more = (f"{liked[-1]}{number}" for number in count(2))
-    return next(each for each in chain(liked, more) if each not in taken)
 
 
 _LETTER = re.compile(r"(\w)\d*(?:_\d+)?")

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, walk
+from backprop_cli.algebra.expr import Expr, Op, free_name, walk
 from backprop_cli.algebra.quantity import (
     Letters,
     at_step,
@@ -20,7 +20,6 @@ from backprop_cli.algebra.quantity import (
     whole_id,
 )
 from backprop_cli.algebra.shapes import Shape, plus
-from backprop_cli.derive.derivation_nodes import free_name
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
 from backprop_cli.notation.ascii_signs import ascii_text

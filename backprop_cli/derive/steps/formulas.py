@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, uses, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, free_name, rewrite, symbols, uses, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.derive.derivation_data import (
     Chain,
@@ -22,7 +22,6 @@ from backprop_cli.derive.derivation_nodes import (
     EQUAL,
     NoMoreLettersError,
     derivative,
-    free_name,
     indexed,
     parts,
     renamed,

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, free_name, num, op, walk
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
-from backprop_cli.derive.derivation_nodes import derivative, free_name, indexed
+from backprop_cli.derive.derivation_nodes import derivative, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.engine import at_kink, case_chain, chain, fixed, line, scalars
 from backprop_cli.derive.steps.rules import Scalars

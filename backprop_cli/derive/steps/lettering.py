@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
-from backprop_cli.derive.derivation_nodes import NoMoreLettersError, free_name
+from backprop_cli.algebra.expr import Expr, Op, Sym, free_name, symbols
+from backprop_cli.derive.derivation_nodes import NoMoreLettersError
 from backprop_cli.errors import listed
 from backprop_cli.operations.table import TABLE
 
