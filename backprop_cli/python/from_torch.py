@@ -25,9 +25,10 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
 
     `x` are samples as rows, (samples, inputs), or one sample alone, or one picture, (1, channels,
     height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
-    shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions
-    and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`, `view`, `squeeze`, `mean`, `amax`,
-    `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations, `Dropout` in `eval()`, and the losses
+    shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers,
+    convolutions, their transposes and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`,
+    `view`, `squeeze`, `mean`, `amax`, `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations,
+    `Dropout` in `eval()`, and the losses
     MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and binary
     cross-entropy. Where results are added, multiplied or joined by `torch.cat`, a layer is called
     twice, or windows do not reach the end of a picture, the problem has equations in place of

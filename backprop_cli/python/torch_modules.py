@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from backprop_cli.python.complaining import Error
 from backprop_cli.python.given_numbers import Chain, Layer, leaf
+from backprop_cli.python.graph_windows import Edges
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -65,19 +66,45 @@ def _given(module: Any, **names: str) -> Layer:
 
 
 def _conv(module: Any) -> Layer:
+    _refuse_unless(module, dilation=1, padding_mode="zeros")
+    groups = {} if module.groups == 1 else {"groups": module.groups}
+    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias"), **groups}
+    stride = _one(module, "stride")
+    return {"type": "conv", **kernel, "stride": stride, "padding": _around(module)}
+
+
+def _around(module: Any) -> Any:
+    """How many zeros stand around: one number, or that of rows and that of columns."""
+    if module.padding == "valid":
+        return 0
+    if module.padding == "same":  # where both sides differ, there is more behind
+        return "SAME_UPPER"
+    rows, columns = _both(module, "padding")
+    return rows if rows == columns else ((rows, rows), (columns, columns))
+
+
+def _conv_transpose(module: Any) -> Layer:
     _refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
-    stride, padding = _one(module, "stride"), _one(module, "padding")
-    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias")}
-    return {"type": "conv", **kernel, "stride": stride, "padding": padding}
+    return {
+        "type": "conv-transpose",
+        "kernel": leaf("weight", module.weight),
+        **_given(module, bias="bias"),
+        "stride": _one(module, "stride"),
+        "padding": [(side, side) for side in _both(module, "padding")],
+        "behind": list(_both(module, "output_padding")),
+    }
 
 
 def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
     def pool(module: Any) -> Layer:
-        _refuse_unless(module, padding=0, ceil_mode=False, **usual)
+        _refuse_unless(module, **usual)
+        counted = getattr(module, "count_include_pad", True)
+        edges = Edges(_around(module), bool(module.ceil_mode), counted)
         return {
             "type": type_,
             "size": _one(module, "kernel_size"),
             "stride": _one(module, "stride"),
+            **({"edges": edges} if edges.around or edges.ceil else {}),
         }
 
     return pool
@@ -117,6 +144,13 @@ def _batch_norm(type_: str) -> Callable[[Any], Layer]:
     return norm
 
 
+def _both(module: Any, option: str) -> tuple[int, int]:
+    """A size along rows, and along columns."""
+    value = getattr(module, option)
+    rows, columns = value if isinstance(value, (tuple, list)) else (value, value)
+    return int(rows), int(columns)
+
+
 def _one(module: Any, option: str) -> int:
     """A size that is the same along both axes."""
     value = getattr(module, option)
@@ -139,6 +173,7 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
     {
         "Linear": _linear,
         "Conv2d": _conv,
+        "ConvTranspose2d": _conv_transpose,
         "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
         "AdaptiveAvgPool2d": _adaptive("channel-mean"),
