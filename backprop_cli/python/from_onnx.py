@@ -54,9 +54,9 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     `x` are samples as rows, or one picture, (1, channels, height, width). With `y` and a `loss`,
     both as in a problem file (`"cross-entropy"`, `{"labels": [2, 1], "classes": 3}`), there are
     gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `ConvTranspose`, `MaxPool`,
-    `AveragePool`, `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `BatchNormalization`, `Flatten`,
-    `Reshape`, `Squeeze`, `ReduceMean`, `ReduceMax` and activations, and `Add`,
-    `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has equations in place of
+    `AveragePool`, `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `Flatten`,
+    `BatchNormalization`, `Reshape`, `Squeeze`, `ReduceMean`, `ReduceMax` and activations, and
+    `Add`, `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has equations for
     layers, unless all is one layer behind the other. Needs the package onnx. Error, by name, for
     what is not known, and for more than 20,000 parameters.
     """
