@@ -35,7 +35,7 @@ class Equations(Struct, frozen=True):
 
     chain: Chain
     values: dict[str, Any] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    lines: list[str | dict[str, list[str]]] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
@@ -61,10 +61,21 @@ class Equations(Struct, frozen=True):
 
     def line(self, stem: str, formula: str, shape: Shape) -> str:
         """One more equation; its name is that of what it gives."""
-        name = f"{stem}{sum(line.startswith(stem) for line in self.lines) + 1}"
+        count = sum(isinstance(line, str) and line.startswith(stem) for line in self.lines)
+        name = f"{stem}{count + 1}"
         self.lines.append(f"{name} = {formula}")
         self.shapes[name] = shape
         return name
+
+    def at_each(self, count: int, lines: list[str], names: Sequence[str], shape: Shape) -> None:
+        """Lines that are taken for every step in time; `names` are some of what they give."""
+        self.lines.append({f"for t in 1..{count}": lines})
+        self.shapes.update(dict.fromkeys(names, shape))
+
+    @property
+    def over_time(self) -> int:
+        """How many blocks of lines there are that are taken for every step."""
+        return sum(isinstance(line, dict) for line in self.lines)
 
     # Layers ---------------------------------------------------------------------------------------
 
@@ -193,7 +204,7 @@ class Equations(Struct, frozen=True):
         return self.line("f", f"reshape({x}, {list(sizes[1:])})", tuple(sizes[1:]))
 
     def reduced(self, called: str, how: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
-        """The mean, or the largest, of each channel of a picture, or of each row."""
+        """The mean, or the largest, of each channel of a picture, of each row or column."""
         self._refuse_column(called, x)
         shape, whole = self.shapes[x], self.with_samples(x)
         found = {axis % len(whole) for axis in axes}
@@ -202,6 +213,8 @@ class Equations(Struct, frozen=True):
             left: Shape = (shape[0], 1, 1) if keep else (shape[0],)
         elif len(shape) == 2 and found == {1}:
             rows, left = x, (shape[0], 1)
+        elif len(shape) == 2 and found == {0}:
+            rows, left = f"{x}.T", (1, shape[1]) if keep else shape[1:]
         else:
             over = ", ".join(map(str, axes)) or "everything"
             what = "mean" if how == "mean" else "largest"
@@ -212,7 +225,7 @@ class Equations(Struct, frozen=True):
         name = self.line(
             "m", formula if len(left) == 1 else f"reshape({formula}, {list(left)})", left
         )
-        if len(shape) == 2 and not keep:
+        if found == {1} and not keep:
             self.columns.add(name)
         return name
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from backprop_cli.python.complaining import Error
-from backprop_cli.python.given_numbers import Chain, Layer, leaf
+from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, leaf
 from backprop_cli.python.graph_windows import Edges
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -66,7 +66,7 @@ def _given(module: Any, **names: str) -> Layer:
 
 
 def _conv(module: Any) -> Layer:
-    _refuse_unless(module, dilation=1, padding_mode="zeros")
+    refuse_unless(module, dilation=1, padding_mode="zeros")
     groups = {} if module.groups == 1 else {"groups": module.groups}
     kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias"), **groups}
     stride = _one(module, "stride")
@@ -84,7 +84,7 @@ def _around(module: Any) -> Any:
 
 
 def _conv_transpose(module: Any) -> Layer:
-    _refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
+    refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
     return {
         "type": "conv-transpose",
         "kernel": leaf("weight", module.weight),
@@ -97,7 +97,7 @@ def _conv_transpose(module: Any) -> Layer:
 
 def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
     def pool(module: Any) -> Layer:
-        _refuse_unless(module, **usual)
+        refuse_unless(module, **usual)
         counted = getattr(module, "count_include_pad", True)
         edges = Edges(_around(module), bool(module.ceil_mode), counted)
         return {
@@ -121,8 +121,16 @@ def _adaptive(type_: str) -> Callable[[Any], Layer]:
 
 
 def _flatten(module: Any) -> Layer:
-    _refuse_unless(module, start_dim=1, end_dim=-1)
+    refuse_unless(module, start_dim=1, end_dim=-1)
     return {"type": "flatten"}
+
+
+SEQUENCES: Final = ("Embedding", "MultiheadAttention", "RNN", "LSTM", "GRU")
+
+
+def _over_a_sequence(_: Any) -> Layer:
+    """What is equations here, whatever stands before and behind it."""
+    raise NotLayersError
 
 
 def _layer_norm(module: Any) -> Layer:
@@ -161,7 +169,7 @@ def _one(module: Any, option: str) -> int:
     return value
 
 
-def _refuse_unless(module: Any, **usual: object) -> None:
+def refuse_unless(module: Any, **usual: object) -> None:
     """Complains of options that another formula belongs to."""
     for option, value in usual.items():
         found = getattr(module, option, value)
@@ -182,6 +190,7 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "LayerNorm": _layer_norm,
         "BatchNorm1d": _batch_norm("batch-norm"),
         "BatchNorm2d": _batch_norm("picture-norm"),
+        **dict.fromkeys(SEQUENCES, _over_a_sequence),
     }
 )
 """What is a layer of its own."""
@@ -191,13 +200,13 @@ def _activation(called: str, module: Any) -> Any:
     if called == "Softmax":
         refuse_other_softmax(module)
     if called == "Softplus":
-        _refuse_unless(module, beta=1, threshold=20)
+        refuse_unless(module, beta=1, threshold=20)
     if called == "LeakyReLU":
         return {"name": "leaky-relu", "slope": module.negative_slope}
     if called == "ELU":
         return {"name": "elu", "alpha": module.alpha} if module.alpha != 1 else "elu"
     if called == "GELU":
-        _refuse_unless(module, approximate="none")
+        refuse_unless(module, approximate="none")
         return "gelu"
     if called not in _ACTIVATIONS:
         known = [*_MODULES, "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
