@@ -227,6 +227,7 @@ def _refuse_cut(layers: list[Layer], places: tuple[int, ...]) -> None:
         if "kernel" not in layer and "size" not in layer:
             return
         windows = layer["kernel"].shape[-2:] if "kernel" in layer else (layer["size"],) * 2
+        windows = [layer.get("dilation", 1) * (k - 1) + 1 for k in windows]
         stride, padding = layer["stride"], layer.get("padding", 0)
         if not isinstance(padding, int):
             raise NotLayersError

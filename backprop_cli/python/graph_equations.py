@@ -14,10 +14,12 @@ from backprop_cli.python.given_numbers import Chain, Layer
 from backprop_cli.python.graph_windows import (
     Edges,
     along,
+    apart,
     covered,
     evenly,
     in_groups,
     pooled,
+    reach,
     transposed,
 )
 
@@ -137,10 +139,12 @@ class Equations(Struct, frozen=True):
             takes = kernel.shape[1] * layer.get("groups", 1)
             raise self.chain.refused(f"{called} takes {takes} channels, and gets {shape[0]}")
         edges = Edges(layer["padding"])
-        made = along(self, called, x, kernel.shape[-2:], stride, edges)
+        made = along(self, called, x, reach(layer), stride, edges)
         around = evenly(made)
         wide = covered(self, x, made) if around is None else x
-        formula = in_groups(self, layer, wide, f"stride={stride}, padding={around or 0}")
+        formula = in_groups(
+            self, layer, wide, f"stride={stride}, padding={around or 0}{apart(layer)}"
+        )
         found = (len(kernel), *(one.count for one in made))
         if "bias" in layer:
             formula += f" + {self.for_each_unit(self.parameter('b', layer['bias']), found)}"

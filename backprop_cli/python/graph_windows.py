@@ -152,8 +152,8 @@ def transposed(found: Equations, called: str, layer: dict[str, Any], x: str) -> 
     channels, *places = found.shapes[x]
     if channels != len(kernel):
         raise found.chain.refused(f"{called} takes {len(kernel)} channels, and gets {channels}")
-    whole = [(n - 1) * stride + k for n, k in zip(places, kernel.shape[2:], strict=True)]
-    formula = f"conv_transpose({x}, {found.parameter('K', kernel)}, stride={stride})"
+    whole = [(n - 1) * stride + k for n, k in zip(places, reach(layer), strict=True)]
+    formula = f"conv_transpose({x}, {found.parameter('K', kernel)}, stride={stride}{apart(layer)})"
     made = found.line("z", formula, (kernel.shape[1], *whole))
     sides = zip(layer["padding"], layer["behind"], strict=True)
     less = [(before, behind - more) for (before, behind), more in sides]
@@ -167,6 +167,16 @@ def transposed(found: Equations, called: str, layer: dict[str, Any], x: str) -> 
         bias = found.for_each_unit(found.parameter("b", layer["bias"]), shape)
         made = found.line("z", f"{made} + {bias}", shape)
     return made
+
+
+def reach(layer: dict[str, Any]) -> list[int]:
+    """How many rows, and columns, a kernel reaches over."""
+    return [layer.get("dilation", 1) * (size - 1) + 1 for size in layer["kernel"].shape[-2:]]
+
+
+def apart(layer: dict[str, Any]) -> str:
+    """That the entries that a kernel meets are apart, as an option; nothing where they are not."""
+    return f", dilation={layer['dilation']}" if "dilation" in layer else ""
 
 
 def in_groups(found: Equations, layer: dict[str, Any], x: str, options: str) -> str:

@@ -46,7 +46,6 @@ def _refuse_unless(chain: Chain, kind: str, said: Mapping[str, Any], **usual: An
 
 
 def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
-    _refuse_unless(chain, "Conv", said, dilations=1)
     if not numbers or numbers[0].ndim != 4:
         raise chain.refused("Conv is known in two axes, with its kernel in the file")
     kernel, *bias = numbers
@@ -55,9 +54,16 @@ def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
         "kernel": kernel,
         **({"bias": bias[0]} if bias else {}),
         "stride": _one(chain, "Conv", said, "strides", 1),
+        **_dilated(chain, "Conv", said),
         "padding": _around(chain, "Conv", said),
         **({"groups": int(said["group"])} if said.get("group", 1) != 1 else {}),
     }
+
+
+def _dilated(chain: Chain, kind: str, said: Mapping[str, Any]) -> Layer:
+    """How far apart the entries are that a kernel meets, where that is not 1."""
+    far = _one(chain, kind, said, "dilations", 1)
+    return {} if far == 1 else {"dilation": far}
 
 
 def _around(chain: Chain, kind: str, said: Mapping[str, Any]) -> Any:
@@ -76,7 +82,7 @@ def _around(chain: Chain, kind: str, said: Mapping[str, Any]) -> Any:
 
 def _conv_transpose(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
     kind = "ConvTranspose"
-    _refuse_unless(chain, kind, said, auto_pad="NOTSET", dilations=1, group=1, output_shape=None)
+    _refuse_unless(chain, kind, said, auto_pad="NOTSET", group=1, output_shape=None)
     if not numbers or numbers[0].ndim != 4:
         raise chain.refused(f"{kind} is known in two axes, with its kernel in the file")
     kernel, *bias = numbers
@@ -86,6 +92,7 @@ def _conv_transpose(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> 
         "kernel": kernel,
         **({"bias": bias[0]} if bias else {}),
         "stride": _one(chain, kind, said, "strides", 1),
+        **_dilated(chain, kind, said),
         "padding": [(around, around)] * 2 if isinstance(around, int) else [*around],
         "behind": [int(each) for each in said.get("output_padding") or (0, 0)],
     }

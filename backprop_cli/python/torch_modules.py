@@ -66,11 +66,17 @@ def _given(module: Any, **names: str) -> Layer:
 
 
 def _conv(module: Any) -> Layer:
-    refuse_unless(module, dilation=1, padding_mode="zeros")
+    refuse_unless(module, padding_mode="zeros")
     groups = {} if module.groups == 1 else {"groups": module.groups}
     kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias"), **groups}
-    stride = _one(module, "stride")
-    return {"type": "conv", **kernel, "stride": stride, "padding": _around(module)}
+    steps = {"stride": _one(module, "stride"), **_dilated(module)}
+    return {"type": "conv", **kernel, **steps, "padding": _around(module)}
+
+
+def _dilated(module: Any) -> Layer:
+    """How far apart the entries are that a kernel meets, where that is not 1."""
+    far = _one(module, "dilation")
+    return {} if far == 1 else {"dilation": far}
 
 
 def _around(module: Any) -> Any:
@@ -84,12 +90,13 @@ def _around(module: Any) -> Any:
 
 
 def _conv_transpose(module: Any) -> Layer:
-    refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
+    refuse_unless(module, groups=1, padding_mode="zeros")
     return {
         "type": "conv-transpose",
         "kernel": leaf("weight", module.weight),
         **_given(module, bias="bias"),
         "stride": _one(module, "stride"),
+        **_dilated(module),
         "padding": [(side, side) for side in _both(module, "padding")],
         "behind": list(_both(module, "output_padding")),
     }
