@@ -135,3 +135,32 @@ def test_edges_in_onnx(name: str, tmp_path: Path) -> None:
     loss = {"formula": "sum((yhat - y)^2)", "over_samples": "sum"}
     solution = backprop.from_onnx(path, PICTURE, np.zeros(right[0].shape), loss).solve()
     assert float(solution["L"]) == pytest.approx((right**2).sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 2], [1]])
+def test_rows_of_a_table_in_onnx(rows: list[int], tmp_path: Path) -> None:
+    """The gradient of a row that is taken twice is the sum of both."""
+    table, weights = KERNEL[0, 0], KERNEL[1, 0]
+    make = onnx.helper
+    double, whole = onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
+    graph = make.make_graph(
+        [
+            make.make_node("Gather", ["E", "x"], ["e"]),
+            make.make_node("Gemm", ["e", "W"], ["out"], transB=1),
+        ],
+        "small",
+        [make.make_tensor_value_info("x", whole, [len(rows)])],
+        [make.make_tensor_value_info("out", double, None)],
+        [onnx.numpy_helper.from_array(table, "E"), onnx.numpy_helper.from_array(weights, "W")],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 22)]), path)
+    loss = {"name": "half-squared-error", "over_samples": "sum"}
+    solution = backprop.from_onnx(path, rows, np.zeros((len(rows), 3)), loss).solve()
+    out = table[rows] @ weights.T
+    assert float(solution["L"]) == pytest.approx((out**2).sum() / 2, rel=1e-9)
+    wanted = np.zeros_like(table)
+    np.add.at(wanted, rows, out @ weights)
+    np.testing.assert_allclose(solution["dL/dE1"], wanted, rtol=1e-9, atol=1e-12)
+    with pytest.raises(backprop.Error, match="a table of 3 rows has no row 3"):
+        backprop.from_onnx(path, [3], np.zeros((1, 3)), loss)

@@ -69,6 +69,17 @@ class Equations(Struct, frozen=True):
         self.shapes[name] = shape
         return name
 
+    def rows_of(self, called: str, table: np.ndarray[Any, Any], numbers: Any) -> str:
+        """The rows of a table, by whole numbers from 0, which are what goes into the model."""
+        if not isinstance(numbers, np.ndarray) or numbers.ndim != 1 or not numbers.size:
+            message = f"{called} takes whole numbers, one a row, of x itself"
+            raise self.chain.refused(message, "x of shape (n,)")
+        if not 0 <= numbers.min() <= numbers.max() < len(table):
+            raise self.chain.refused(f"a table of {len(table)} rows has no row {numbers.max()}")
+        rows = ", ".join(str(number + 1) for number in numbers.tolist())
+        formula = f"{self.parameter('E', table)}[[{rows}]]"
+        return self.line("e", formula, (len(numbers), table.shape[1]))
+
     def at_each(self, count: int, lines: list[str], names: Sequence[str], shape: Shape) -> None:
         """Lines that are taken for every step in time; `names` are some of what they give."""
         self.lines.append({f"for t in 1..{count}": lines})

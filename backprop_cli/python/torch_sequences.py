@@ -18,14 +18,7 @@ Array = np.ndarray[Any, Any]
 def embedded(found: Equations, module: Any, numbers: Any) -> str:
     """The rows of a table, by whole numbers from 0."""
     refuse_unless(module, padding_idx=None, max_norm=None, scale_grad_by_freq=False)
-    table = leaf("weight", module.weight)
-    if not isinstance(numbers, np.ndarray) or numbers.ndim != 1:
-        raise refused("Embedding takes whole numbers, one a row, of x itself", "x of shape (n,)")
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(table):
-        raise refused(f"a table of {len(table)} rows has no row {numbers.max()}")
-    rows = ", ".join(str(number + 1) for number in numbers.tolist())
-    name = found.parameter("E", table)
-    return found.line("e", f"{name}[[{rows}]]", (len(numbers), table.shape[1]))
+    return found.rows_of("Embedding", leaf("weight", module.weight), numbers)
 
 
 # Attention ----------------------------------------------------------------------------------------
