@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from backprop_cli.python.graph_equations import Equations
+from backprop_cli.python.given_numbers import Chain
 
 Shape: TypeAlias = "tuple[int, ...]"
 Sides: TypeAlias = "tuple[tuple[int, int], tuple[int, int]]"
@@ -19,6 +18,21 @@ Around: TypeAlias = "int | Sides | Auto"
 """How much stands around: on all sides, on each, or as much as makes n/s windows, rounded up."""
 
 _NOTHING: Final = -np.inf
+
+
+class Equations(Protocol):
+    """What is used of the lines that are written."""
+
+    @property
+    def chain(self) -> Chain: ...
+    @property
+    def values(self) -> dict[str, Any]: ...
+    @property
+    def shapes(self) -> dict[str, Shape]: ...
+    def given(self, name: str, value: np.ndarray[Any, Any]) -> str: ...
+    def parameter(self, stem: str, value: np.ndarray[Any, Any]) -> str: ...
+    def line(self, stem: str, formula: str, shape: Shape) -> str: ...
+    def for_each_unit(self, name: str, shape: Shape) -> str: ...
 
 
 class Edges(Struct, frozen=True):
