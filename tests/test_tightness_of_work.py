@@ -300,7 +300,7 @@ grading: {precision: {decimals: 3}}
     [
         ("6.6e-4", "[0, 0]", "correct"),  # -1.5 of it is 0.00099, which is cut off to 0.000
         ("6.8e-4", "[0, 0]", "not-judged"),  # 0.00102 is not
-        ("3.3e-4", "_", "not-judged"),
+        ("3.3e-4", "_", "wrong"),
     ],
 )
 def test_where_a_parameter_may_stay_since_its_gradient_is_0_on_the_sheet(
