@@ -195,6 +195,13 @@ EACH = (
         WORK,
     ),
     Loosened(
+        "a parameter may stay whatever its gradient is on the sheet",
+        JUDGING + "no_work_left.py",
+        "given = None if name in resting else _copied_from(key, name, sheet[name].value)",
+        "given = None",
+        WORK,
+    ),
+    Loosened(
         "one number in every box is no work from eight quantities on",
         JUDGING + "no_work_left.py",
         "_SEVERAL = 4",
