@@ -48,7 +48,7 @@ def adamax(v: Any) -> Any:
     for t in (1, 2):
         g = (w @ v.x - v.y) * v.x
         m, u = 0.9 * m + 0.1 * g, np.maximum(0.999 * u, np.abs(g))
-        w = w - 0.1 * m / (1 - 0.9**t) / (u + 1e-8)
+        w = w - 0.2 * m / (1 - 0.9**t) / (u + 1e-8)
     return w
 
 

@@ -208,13 +208,12 @@ def test_norms_are_those_of_torch(name: str) -> None:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (lambda: nn.Conv2d(1, 1, 2, dilation=2), "dilation=.2, 2."),
+        (lambda: nn.Conv2d(1, 1, 2, dilation=(1, 2)), "dilation=.1, 2."),
         (lambda: nn.Conv2d(1, 1, 2, stride=(1, 2)), "stride=.1, 2."),
-        (lambda: nn.Conv2d(1, 1, 3, padding="same"), "padding='same'"),
         (lambda: nn.Conv2d(1, 1, 2, padding=1, padding_mode="reflect"), "padding_mode"),
-        (lambda: nn.MaxPool2d(2, padding=1), "padding=1"),
+        (lambda: nn.AvgPool2d(2, divisor_override=3), "divisor_override=3"),
         (lambda: nn.AdaptiveAvgPool2d(2), "AdaptiveAvgPool2d.2."),
-        (lambda: nn.ConvTranspose2d(1, 1, 2), "ConvTranspose2d"),
+        (lambda: nn.ConvTranspose2d(1, 1, 2, stride=(1, 2)), "ConvTranspose2d with stride=.1, 2."),
     ],
 )
 def test_what_windows_cannot_do_is_refused_by_name(model: Any, said: str) -> None:

@@ -183,17 +183,24 @@ def test_norms_of_rows_are_those_of_pytorch(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        (("Conv", [".", "K"], {"group": 2}), "Conv with group=2"),
-        (("Conv", [".", "K"], {"dilations": [2, 2]}), "Conv with dilations"),
+        (("Conv", [".", "K"], {"group": 2}), "Conv takes 4 channels, and gets 2"),
+        (("Conv", [".", "K"], {"dilations": [1, 2]}), "Conv with dilations"),
         (("Conv", [".", "K"], {"strides": [1, 2]}), "Conv with strides"),
         (("Conv", [".", "K"], {"pads": [0, 0, 1, -1]}), "Conv with pads"),
-        (("Conv", [".", "K"], {"auto_pad": "SAME_UPPER"}), "Conv with auto_pad"),
-        (("MaxPool", ["."], {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1]}), "MaxPool with pads"),
+        (
+            ("MaxPool", ["."], {"kernel_shape": [2, 2], "pads": [3, 3, 3, 3]}),
+            "nothing of the picture",
+        ),
         (("Reshape", [".", "other"], {}), "makes 1 × 6 × 2 of 1 × 2 × 5 × 5"),
         (("AveragePool", ["."], {"kernel_shape": [6, 6], "strides": [2, 2]}), "a window of 6 does"),
         (("ReduceMean", [".", "channels"], {}), "takes the mean over 1"),
         (("ReduceSum", [".", "places"], {}), "ReduceSum is not known"),
-        (("ConvTranspose", [".", "K"], {}), "ConvTranspose is not known"),
+        (("ConvTranspose", [".", "K"], {}), "ConvTranspose takes 3 channels, and gets 2"),
+        (("ConvTranspose", [".", "K"], {"group": 3}), "ConvTranspose with group=3"),
+        (
+            ("ConvTranspose", [".", "K"], {"output_shape": [9, 9]}),
+            "ConvTranspose with output_shape",
+        ),
     ],
 )
 def test_what_is_not_known_of_pictures_is_refused(tmp_path: Path, node: Node, said: str) -> None:

@@ -14,7 +14,9 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import cache
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -485,6 +487,28 @@ def test_a_sheet_that_cannot_be_written_is_not_said_to_be_kept(tmp_path: Path) -
     assert done.exit_code == 2
     assert "nowhere/sheet.yaml: cannot be written" in done.stderr
     assert "kept in" not in done.stderr
+
+
+class Endless(RawIOBase):
+    """Zeros without an end of a line; whoever reads a hundred million of them never stops."""
+
+    left = 100_000_000
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        assert self.left > 0
+        self.left -= len(buffer)
+        buffer[:] = bytes(len(buffer))
+        return len(buffer)
+
+
+def test_a_line_without_an_end_is_the_end(tmp_path: Path) -> None:
+    given = [str(Path("problems/sigmoid-softmax.yaml")), "--resume", str(tmp_path / "s.yaml")]
+    done = CliRunner().invoke(main, ["practice", *given], input=BufferedReader(Endless()))
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "kept in" in done.stderr
 
 
 def test_check_grades_the_sheet_as_the_session_did(tmp_path: Path) -> None:

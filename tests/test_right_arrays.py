@@ -101,3 +101,21 @@ def test_what_a_type_cannot_hold_is_0_in_it(kind: str, times: float, verdict: st
     number = np.dtype(kind).type
     report = problem.check({"z": number(z), "p": number(times / largest)})
     assert report["p"].verdict == verdict
+
+
+def test_a_number_taken_off_one_within_a_line_has_lost_the_digits_that_it_had() -> None:
+    """In float32 the logarithm of 1 - p is a few digits, where p is next to nothing."""
+    s = np.array([-14.2, -13.8, -15.1])
+    lines = ["p = sigmoid(s)", "L = -mean(log(1 - p))"]
+    problem = backprop.load({"values": {"s": s}, "equations": lines})
+    p = (1 / (1 + np.exp(-s.astype("float32")))).astype("float32")
+    loss = -np.log(np.float32(1) - p).mean(dtype="float32")
+    exact = np.log1p(np.exp(s)).mean()
+    assert abs(loss / exact - 1) > 1e-3  # far more than the roundings of float32 are elsewhere
+    report = problem.check({"p": p, "L": loss})
+    assert {one.verdict for one in report} == {"correct"}
+    for part, verdict in ((1.04, "correct"), (1.07, "wrong"), (0.93, "wrong"), (2, "wrong")):
+        report = problem.check({"p": p, "L": np.float32(part * exact)})
+        assert report["L"].verdict == verdict
+    double = problem.check({"p": 1 / (1 + np.exp(-s)), "L": np.float64(1.0001 * exact)})
+    assert double["L"].verdict == "wrong"

@@ -281,3 +281,37 @@ grading: {precision: {decimals: 3}}
     zeros = "dL/dYhat: [[0.000], [0.000]], dL/dW2: [[0.018, 0.000]]"
     found = graded(problem, zeros)["dL/dW2"]
     assert [entry.verdict for entry in found.entries] == ["not-judged", "not-judged"]
+
+
+SMALL_STEPS = """values: {X: [[-5e-5, EDGE]], y: [1], w: [0.25, -0.25], b: 0.25}
+equations: [r = X @ w + b - y, L = sum(r^2)]
+train: [w, b]
+update: {rule: RULE, learning_rate: 0.1}
+ask: [r, dL/dr, dL/dw, dL/db, w_new, b_new]
+grading: {precision: {decimals: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "moved"), [("rmsprop", 0.1 / np.sqrt(0.1)), ("adagrad", 0.1), ("adam", 0.1)]
+)
+@pytest.mark.parametrize(
+    ("edge", "gradient", "verdict"),
+    [
+        ("6.6e-4", "[0, 0]", "correct"),  # -1.5 of it is 0.00099, which is cut off to 0.000
+        ("6.8e-4", "[0, 0]", "not-judged"),  # 0.00102 is not
+        ("3.3e-4", "_", "wrong"),
+    ],
+)
+def test_where_a_parameter_may_stay_since_its_gradient_is_0_on_the_sheet(
+    rule: str, moved: float, edge: str, gradient: str, verdict: str
+) -> None:
+    """A rule that divides by the size of a gradient moves by as much whatever that size is."""
+    problem = SMALL_STEPS.replace("EDGE", edge).replace("RULE", rule)
+    sheet = f"r: -0.75, dL/dr: -1.5, dL/dw: {gradient}, dL/db: -1.5, w_new: NEW"
+    found = graded(problem, sheet.replace("NEW", "[0.250, -0.250]"))
+    assert found["w_new"].verdict == verdict
+    beside = graded(problem, sheet.replace("NEW", "[0.254, -0.25]"))
+    assert beside["w_new"].verdict != "correct"
+    true = graded(problem, sheet.replace("NEW", f"[{0.25 - moved:.3f}, {moved - 0.25:.3f}]"))
+    assert true["w_new"].verdict == "correct"

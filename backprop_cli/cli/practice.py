@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec import Struct
@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.practice_session import Line, Practice
     from backprop_cli.classroom.practice_sheet import Session
     from backprop_cli.solving.loading import Loaded
+
+_LONGEST: Final = 4_000_000
+"""Characters of a line that is read; a longer one may have no end, as that of /dev/zero."""
 
 _WHO = "practice"  # for whom other numbers are drawn
 _NOT_ITS_OWN = Complaint(
@@ -203,8 +206,8 @@ def _converse(practice: Practice, sheet: Path, show: Printer) -> None:
     show(opening)
     while not practice.ended:
         say("> ", end="")
-        typed = sys.stdin.readline() if sys.stdin is not None else ""
-        if not typed.endswith("\n"):  # the end, perhaps in the middle of an answer
+        typed = sys.stdin.readline(_LONGEST) if sys.stdin is not None else ""
+        if not typed.endswith("\n"):  # the end, perhaps in the middle of an answer, or none at all
             say()
             return
         if not sys.stdin.isatty():  # which would show what is typed

@@ -43,7 +43,7 @@ _LINEAR: Final = ("Gemm", "MatMul")
 _SIGNS: Final = MappingProxyType({"Add": "+", "Sub": "-", "Mul": "*", "Div": "/"})
 _OF_SHAPE: Final = ("Flatten", "Reshape")
 _REDUCED: Final = MappingProxyType({"ReduceMean": "mean", "ReduceMax": "max"})
-_IN_LINES: Final = (*_SIGNS, "Neg", "Concat", "Squeeze", *_REDUCED)
+_IN_LINES: Final = (*_SIGNS, "Neg", "Concat", "Squeeze", "Gather", *_REDUCED)
 """What is no layer, and a line of equations."""
 _KNOWN = ["Gemm", "MatMul", *_IN_LINES, *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
 
@@ -53,12 +53,12 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
 
     `x` are samples as rows, or one picture, (1, channels, height, width). With `y` and a `loss`,
     both as in a problem file (`"cross-entropy"`, `{"labels": [2, 1], "classes": 3}`), there are
-    gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `MaxPool`, `AveragePool`,
-    `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `BatchNormalization`, `Flatten`,
-    `Reshape`, `Squeeze`, `ReduceMean`, `ReduceMax` and activations, and `Add`,
-    `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has equations in place of
-    layers, unless all is one layer behind the other. Needs the package onnx. Error, by name, for
-    what is not known, and for more than 20,000 parameters.
+    gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `ConvTranspose`, `MaxPool`,
+    `AveragePool`, `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `Flatten`,
+    `BatchNormalization`, `Reshape`, `Squeeze`, `Gather` by x, `ReduceMean`, `ReduceMax`,
+    activations, and `Add`, `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has
+    equations for layers, unless all is one layer behind the other. Needs the package onnx. Error,
+    by name, for what is not known, and for more than 20,000 parameters.
     """
     expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
     chain, inputs = Chain("from_onnx"), leaf("x", x)
@@ -102,7 +102,9 @@ def _in_equations(
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a matrix that stands twice."""
     found = Equations(reader.chain)
-    names = {reader.input_of(graph): found.given("x", x)}
+    takes = [node.op_type for node in graph.node if reader.input_of(graph) in node.input]
+    looked_up = x.dtype.kind in "iu" and set(takes) == {"Gather"}
+    names: dict[str, Any] = {reader.input_of(graph): x if looked_up else found.given("x", x)}
     trained = {one.name for one in graph.initializer}
     for node in graph.node:
         if any(name in names for name in node.input):
@@ -277,6 +279,8 @@ class _Graph(Struct, frozen=True):
             weights, _, biases = self._matrix(node, current)
             bias = {"bias": biases[0].ravel()} if biases else {}
             return found.layer(called, {"weights": weights, **bias}, x)
+        if kind == "Gather":
+            return self._looked_up(found, node, x)
         if kind in _SIGNS:
             sides = [self._side(found, name, names, trained) for name in node.input]
             return found.combined(called, _SIGNS[kind], *sides)
@@ -301,6 +305,13 @@ class _Graph(Struct, frozen=True):
             keep = bool(said.get("keepdims", 1))
             return found.reduced(called, _REDUCED[kind], x, axes, keep=keep)
         return self._layer_line(found, node, others, x)
+
+    def _looked_up(self, found: Equations, node: Any, x: Any) -> str:
+        """Rows of a table of the file, where x names them."""
+        table = self._number(node, node.input[0])
+        if attributes(node).get("axis", 0) != 0 or table.ndim != 2:
+            raise self.chain.refused("Gather along another axis than the rows of a table", "axis=0")
+        return found.rows_of("Gather", table, x)
 
     def _layer_line(
         self, found: Equations, node: Any, others: list[np.ndarray[Any, Any]], x: str

@@ -25,9 +25,11 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
 
     `x` are samples as rows, (samples, inputs), or one sample alone, or one picture, (1, channels,
     height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
-    shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions
-    and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`, `view`, `squeeze`, `mean`, `amax`,
-    `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations, `Dropout` in `eval()`, and the losses
+    shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers,
+    convolutions, their transposes and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`,
+    `view`, `squeeze`, `mean`, `amax`, `LayerNorm`, `BatchNorm1d` and `BatchNorm2d`, activations,
+    `Dropout` in `eval()`, `RNN`, `LSTM`, `GRU` and `MultiheadAttention` of one sequence, its steps
+    as rows, `Embedding` of x in whole numbers, and the losses
     MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and binary
     cross-entropy. Where results are added, multiplied or joined by `torch.cat`, a layer is called
     twice, or windows do not reach the end of a picture, the problem has equations in place of
@@ -52,7 +54,7 @@ def _in_layers(
     """One layer behind the other, with what is added on the way."""
     layers = _layers(_before(loss, calls(model)))
     inputs = given.for_layers(layers)
-    said = _compared(loss, targets, given, _outputs(model, x, layers))
+    said = _compared(loss, targets, given, given.outputs(_outputs(model, x, layers)))
     said["loss"] = _of_outputs(layers[-1], said["loss"])
     return {"convention": {"affine": "x W^T + b"}, "layers": layers, **said, **inputs}
 
@@ -62,10 +64,13 @@ def _in_equations(
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a layer that is called twice."""
     found, output, last = followed(model, given.value)
+    if not isinstance(output, str):
+        raise refused("the model gives several results at once", "one of them: out, _ = …")
     _before(loss, [last])
     if output in found.columns:
         targets = _in_column(loss, targets, found.shapes[output])
-    said = _compared(loss, targets, given, found.shapes[output][-1])
+    shape = found.shapes[output]
+    said = _compared(loss, targets, given, given.outputs(shape[-1]) if given.is_picture else shape)
     found.loss(output, said["loss"], said["y"])
     return found.problem
 
@@ -81,11 +86,10 @@ def _in_column(loss: Any, targets: np.ndarray[Any, Any], shape: Shape) -> np.nda
 
 
 def _compared(
-    loss: Any, targets: np.ndarray[Any, Any], given: Inputs, outputs: int
+    loss: Any, targets: np.ndarray[Any, Any], given: Inputs, shape: Shape
 ) -> dict[str, Any]:
     """The loss, and what outputs are compared with; of one picture without an axis of samples."""
-    shape = given.outputs(outputs)
-    if given.is_picture and targets.size == outputs:  # laid flat, as the outputs are
+    if given.is_picture and targets.size == shape[-1]:  # laid flat, as the outputs are
         targets = targets.reshape(shape)
     said = _loss(loss, targets, shape)
     if given.is_picture:

@@ -113,8 +113,12 @@ Layer = dict[str, Any]
 
 _OF_PICTURES: Final = 4
 """Axes of what goes into a convolution: samples, channels, height, width."""
-_IN_EQUATIONS: Final = frozenset({"fixed-norm", "picture-norm", "channel-mean", "channel-max"})
+_IN_EQUATIONS: Final = frozenset(
+    "fixed-norm picture-norm channel-mean channel-max conv-transpose".split()
+)
 """What is a layer elsewhere, and a line of equations here."""
+_ONLY_THERE: Final = frozenset({"edges", "groups"})
+"""What layers of others say, and layers here do not."""
 
 
 class NotLayersError(Exception):
@@ -155,7 +159,7 @@ class Chain(Struct, frozen=True):
 
     def put(self, layer: Layer) -> None:
         """Puts a layer behind the last one."""
-        if layer.get("type") in _IN_EQUATIONS:
+        if layer.get("type") in _IN_EQUATIONS or _ONLY_THERE & layer.keys():
             raise NotLayersError
         self.layers.append(layer)
 
@@ -223,6 +227,7 @@ def _refuse_cut(layers: list[Layer], places: tuple[int, ...]) -> None:
         if "kernel" not in layer and "size" not in layer:
             return
         windows = layer["kernel"].shape[-2:] if "kernel" in layer else (layer["size"],) * 2
+        windows = [layer.get("dilation", 1) * (k - 1) + 1 for k in windows]
         stride, padding = layer["stride"], layer.get("padding", 0)
         if not isinstance(padding, int):
             raise NotLayersError

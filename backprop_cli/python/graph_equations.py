@@ -11,13 +11,21 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.python.given_numbers import Chain, Layer
+from backprop_cli.python.graph_windows import (
+    Edges,
+    along,
+    apart,
+    covered,
+    evenly,
+    in_groups,
+    pooled,
+    reach,
+    transposed,
+)
 
 Shape: TypeAlias = "tuple[int, ...]"
 
-Around: TypeAlias = "int | tuple[tuple[int, int], tuple[int, int]]"
-"""How many zeros stand around: on all sides, or before and behind the rows, and the columns."""
 _SQUARES: Final = "sum((yhat - y)^2)"
-_POOLS: Final = {"max-pool": "max_pool", "mean-pool": "mean_pool"}
 
 
 class Equations(Struct, frozen=True):
@@ -29,7 +37,7 @@ class Equations(Struct, frozen=True):
 
     chain: Chain
     values: dict[str, Any] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    lines: list[str | dict[str, list[str]]] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
@@ -55,10 +63,32 @@ class Equations(Struct, frozen=True):
 
     def line(self, stem: str, formula: str, shape: Shape) -> str:
         """One more equation; its name is that of what it gives."""
-        name = f"{stem}{sum(line.startswith(stem) for line in self.lines) + 1}"
+        count = sum(isinstance(line, str) and line.startswith(stem) for line in self.lines)
+        name = f"{stem}{count + 1}"
         self.lines.append(f"{name} = {formula}")
         self.shapes[name] = shape
         return name
+
+    def rows_of(self, called: str, table: np.ndarray[Any, Any], numbers: Any) -> str:
+        """The rows of a table, by whole numbers from 0, which are what goes into the model."""
+        if not isinstance(numbers, np.ndarray) or numbers.ndim != 1 or not numbers.size:
+            message = f"{called} takes whole numbers, one a row, of x itself"
+            raise self.chain.refused(message, "x of shape (n,)")
+        if not 0 <= numbers.min() <= numbers.max() < len(table):
+            raise self.chain.refused(f"a table of {len(table)} rows has no row {numbers.max()}")
+        rows = ", ".join(str(number + 1) for number in numbers.tolist())
+        formula = f"{self.parameter('E', table)}[[{rows}]]"
+        return self.line("e", formula, (len(numbers), table.shape[1]))
+
+    def at_each(self, count: int, lines: list[str], names: Sequence[str], shape: Shape) -> None:
+        """Lines that are taken for every step in time; `names` are some of what they give."""
+        self.lines.append({f"for t in 1..{count}": lines})
+        self.shapes.update(dict.fromkeys(names, shape))
+
+    @property
+    def over_time(self) -> int:
+        """How many blocks of lines there are that are taken for every step."""
+        return sum(isinstance(line, dict) for line in self.lines)
 
     # Layers ---------------------------------------------------------------------------------------
 
@@ -85,64 +115,21 @@ class Equations(Struct, frozen=True):
                 return self.line("n", f"{norm.replace('-', '_')}({x}, {options})", shape)
             case "channel-mean" | "channel-max" as reduced:
                 return self.reduced(called, reduced.removeprefix("channel-"), x, (2, 3), keep=True)
-            case pool:
-                size, stride = layer["size"], layer["stride"]
-                x, _, sizes = self._covered(called, x, (size, size), stride, 0)
-                formula = f"{_POOLS[pool]}({x}, size={size}, stride={stride})"
-                return self.line("q", formula, (*shape[:-2], *sizes))
+            case "conv-transpose":
+                self._refuse_no_picture(called, shape)
+                return transposed(self, called, layer, x)
+            case _:
+                self._refuse_no_picture(called, shape)
+                return pooled(self, called, layer, x)
+
+    def _refuse_no_picture(self, called: str, shape: Shape) -> None:
+        if len(shape) != 3:
+            raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
 
     def _refuse_column(self, called: str, x: str) -> None:
         if x in self.columns:
             message = f"{called} takes what has no axis for the one number of each sample"
             raise self.chain.refused(message, "that axis kept: keepdim=True, no squeeze")
-
-    def _covered(
-        self, called: str, x: str, window: Sequence[int], stride: int, around: Around
-    ) -> tuple[str, int, Shape]:
-        """A picture as far as windows cover it, the zeros still to be put around, their counts.
-
-        What the last window does not reach is cut off; zeros that are not alike on all sides are
-        written out.
-        """
-        places = self.shapes[x][-2:]
-        zeros = ((around, around),) * 2 if isinstance(around, int) else around
-        counts: list[int] = []
-        sides: list[tuple[int, int]] = []
-        for n, k, (before, behind) in zip(places, window, zeros, strict=True):
-            count = (n + before + behind - k) // stride + 1
-            if count < 1:
-                message = f"{called}: a window of {k} does not fit into {n + before + behind}"
-                raise self.chain.refused(message, "a larger picture")
-            counts.append(count)
-            sides.append((before, (count - 1) * stride + k - n - before))
-        if len({*sides[0], *sides[1]}) == 1:
-            return x, sides[0][0], tuple(counts)
-        x = self._cut(x, [max(-behind, 0) for _, behind in sides])
-        for axis, (before, behind) in enumerate(sides, 1):
-            x = self._with_zeros(x, axis, before, behind)
-        return x, 0, tuple(counts)
-
-    def _cut(self, x: str, less: Sequence[int]) -> str:
-        """A picture without so many rows, and columns, at its end."""
-        if not any(less):
-            return x
-        channels, *places = self.shapes[x]
-        kept = [n - fewer for n, fewer in zip(places, less, strict=True)]
-        index = [f"1:{n}" if n < whole else ":" for n, whole in zip(kept, places, strict=True)]
-        return self.line("u", f"{x}[:, {', '.join(index)}]", (channels, *kept))
-
-    def _with_zeros(self, x: str, axis: int, before: int, behind: int) -> str:
-        """A picture with so many rows, or columns, of zeros before and behind it."""
-        parts, sizes = [x], [*self.shapes[x]]
-        for is_before, count in ((True, before), (False, behind)):
-            if count > 0:
-                shape = (*sizes[:axis], count, *sizes[axis + 1 :])
-                zeros = self.given(f"zeros_{'_'.join(map(str, shape))}", np.zeros(shape))
-                parts = [zeros, *parts] if is_before else [*parts, zeros]
-        if len(parts) == 1:
-            return x
-        sizes[axis] += max(before, 0) + max(behind, 0)
-        return self.line("u", f"concat({', '.join(parts)}, axis={axis})", (*sizes,))
 
     def _dense(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
         weights = self.parameter("W", layer["weights"])
@@ -157,18 +144,24 @@ class Equations(Struct, frozen=True):
         return self.line("z", formula, (*shape[:-1], units))
 
     def _conv(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
-        if len(shape) != 3:
-            raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
+        self._refuse_no_picture(called, shape)
         kernel, stride = layer["kernel"], layer["stride"]
-        x, around, sizes = self._covered(called, x, kernel.shape[-2:], stride, layer["padding"])
-        options = f"stride={stride}, padding={around}"
-        formula = f"conv({x}, {self.parameter('K', kernel)}, {options})"
-        found = (len(kernel), *sizes)
+        if shape[0] != kernel.shape[1] * layer.get("groups", 1):
+            takes = kernel.shape[1] * layer.get("groups", 1)
+            raise self.chain.refused(f"{called} takes {takes} channels, and gets {shape[0]}")
+        edges = Edges(layer["padding"])
+        made = along(self, called, x, reach(layer), stride, edges)
+        around = evenly(made)
+        wide = covered(self, x, made) if around is None else x
+        formula = in_groups(
+            self, layer, wide, f"stride={stride}, padding={around or 0}{apart(layer)}"
+        )
+        found = (len(kernel), *(one.count for one in made))
         if "bias" in layer:
-            formula += f" + {self._for_each_unit(self.parameter('b', layer['bias']), found)}"
+            formula += f" + {self.for_each_unit(self.parameter('b', layer['bias']), found)}"
         return self.line("z", formula, found)
 
-    def _for_each_unit(self, name: str, shape: Shape) -> str:
+    def for_each_unit(self, name: str, shape: Shape) -> str:
         """A number for each unit, in every row; or for each channel, at every place."""
         if len(shape) < 3:
             return name if len(shape) == 1 else f"row({name})"
@@ -181,13 +174,12 @@ class Equations(Struct, frozen=True):
         count = sum(name.startswith("mean_") for name in self.values) + 1
         mean = self.given(f"mean_{count}", layer["mean"])
         spread = self.given(f"sd_{count}", np.sqrt(layer["variance"] + layer["epsilon"]))
-        mean, spread = (self._for_each_unit(each, shape) for each in (mean, spread))
+        mean, spread = (self.for_each_unit(each, shape) for each in (mean, spread))
         return self.line("n", self._scaled(f"({x} - {mean}) / {spread}", layer, shape), shape)
 
     def _picture_norm(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
         """A norm over all places of a channel, since a batch is one picture here."""
-        if len(shape) != 3:
-            raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
+        self._refuse_no_picture(called, shape)
         normed = f"layer_norm({self._channels_as_rows(x)}, 1, 0, epsilon={layer['epsilon']!r})"
         line = self._scaled(f"reshape({normed}, {list(shape)})", layer, shape)
         return self.line("n", line, shape)
@@ -196,7 +188,7 @@ class Equations(Struct, frozen=True):
         """What is normalised, times the scale of its unit, and moved, where there are any."""
         for key, stem, put in (("scale", "gamma", "{} * {}"), ("shift", "beta", "{1} + {0}")):
             if layer.get(key) is not None:
-                each = self._for_each_unit(self.parameter(stem, layer[key]), shape)
+                each = self.for_each_unit(self.parameter(stem, layer[key]), shape)
                 formula = put.format(each, formula)
         return formula
 
@@ -227,7 +219,7 @@ class Equations(Struct, frozen=True):
         return self.line("f", f"reshape({x}, {list(sizes[1:])})", tuple(sizes[1:]))
 
     def reduced(self, called: str, how: str, x: str, axes: Sequence[int], *, keep: bool) -> str:
-        """The mean, or the largest, of each channel of a picture, or of each row."""
+        """The mean, or the largest, of each channel of a picture, of each row or column."""
         self._refuse_column(called, x)
         shape, whole = self.shapes[x], self.with_samples(x)
         found = {axis % len(whole) for axis in axes}
@@ -236,6 +228,8 @@ class Equations(Struct, frozen=True):
             left: Shape = (shape[0], 1, 1) if keep else (shape[0],)
         elif len(shape) == 2 and found == {1}:
             rows, left = x, (shape[0], 1)
+        elif len(shape) == 2 and found == {0}:
+            rows, left = f"{x}.T", (1, shape[1]) if keep else shape[1:]
         else:
             over = ", ".join(map(str, axes)) or "everything"
             what = "mean" if how == "mean" else "largest"
@@ -246,7 +240,7 @@ class Equations(Struct, frozen=True):
         name = self.line(
             "m", formula if len(left) == 1 else f"reshape({formula}, {list(left)})", left
         )
-        if len(shape) == 2 and not keep:
+        if found == {1} and not keep:
             self.columns.add(name)
         return name
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from backprop_cli.python.given_numbers import Chain, Layer
+from backprop_cli.python.graph_windows import Edges
 
 Numbers = Sequence[np.ndarray[Any, Any]]
 
@@ -45,7 +46,6 @@ def _refuse_unless(chain: Chain, kind: str, said: Mapping[str, Any], **usual: An
 
 
 def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
-    _refuse_unless(chain, "Conv", said, auto_pad="NOTSET", dilations=1, group=1)
     if not numbers or numbers[0].ndim != 4:
         raise chain.refused("Conv is known in two axes, with its kernel in the file")
     kernel, *bias = numbers
@@ -54,17 +54,48 @@ def _conv(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
         "kernel": kernel,
         **({"bias": bias[0]} if bias else {}),
         "stride": _one(chain, "Conv", said, "strides", 1),
-        "padding": _around(chain, said),
+        **_dilated(chain, "Conv", said),
+        "padding": _around(chain, "Conv", said),
+        **({"groups": int(said["group"])} if said.get("group", 1) != 1 else {}),
     }
 
 
-def _around(chain: Chain, said: Mapping[str, Any]) -> Any:
-    """How many zeros stand around: one number, or those before and behind rows and columns."""
+def _dilated(chain: Chain, kind: str, said: Mapping[str, Any]) -> Layer:
+    """How far apart the entries are that a kernel meets, where that is not 1."""
+    far = _one(chain, kind, said, "dilations", 1)
+    return {} if far == 1 else {"dilation": far}
+
+
+def _around(chain: Chain, kind: str, said: Mapping[str, Any]) -> Any:
+    """How much stands around: one number, that of each side, or as much as makes n/s windows."""
+    auto = said.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        return auto
     pads = [int(each) for each in said.get("pads") or (0, 0, 0, 0)]
+    if auto == "VALID":
+        return 0
     if len(pads) != 4 or min(pads) < 0:
-        raise chain.refused(f"Conv with pads={pads} is not known here", "four numbers from 0")
+        raise chain.refused(f"{kind} with pads={pads} is not known here", "four numbers from 0")
     top, left, bottom, right = pads
     return top if len(set(pads)) == 1 else ((top, bottom), (left, right))
+
+
+def _conv_transpose(chain: Chain, said: Mapping[str, Any], numbers: Numbers) -> Layer:
+    kind = "ConvTranspose"
+    _refuse_unless(chain, kind, said, auto_pad="NOTSET", group=1, output_shape=None)
+    if not numbers or numbers[0].ndim != 4:
+        raise chain.refused(f"{kind} is known in two axes, with its kernel in the file")
+    kernel, *bias = numbers
+    around = _around(chain, kind, said)
+    return {
+        "type": "conv-transpose",
+        "kernel": kernel,
+        **({"bias": bias[0]} if bias else {}),
+        "stride": _one(chain, kind, said, "strides", 1),
+        **_dilated(chain, kind, said),
+        "padding": [(around, around)] * 2 if isinstance(around, int) else [*around],
+        "behind": [int(each) for each in said.get("output_padding") or (0, 0)],
+    }
 
 
 def _of_channels(type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], Layer]:
@@ -73,11 +104,12 @@ def _of_channels(type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], La
 
 def _pool(kind: str, type_: str) -> Callable[[Chain, Mapping[str, Any], Numbers], Layer]:
     def pool(chain: Chain, said: Mapping[str, Any], _: Numbers) -> Layer:
-        _refuse_unless(chain, kind, said, auto_pad="NOTSET", dilations=1, ceil_mode=0)
-        if _one(chain, kind, said, "pads", 0):
-            raise chain.refused(f"{kind} with pads={said['pads']} is not known here")
+        _refuse_unless(chain, kind, said, dilations=1)
+        counted = bool(said.get("count_include_pad", 0))
+        edges = Edges(_around(chain, kind, said), bool(said.get("ceil_mode", 0)), counted)
         size, stride = (_one(chain, kind, said, key, 1) for key in ("kernel_shape", "strides"))
-        return {"type": type_, "size": size, "stride": stride}
+        more = {"edges": edges} if edges.around or edges.ceil else {}
+        return {"type": type_, "size": size, "stride": stride, **more}
 
     return pool
 
@@ -106,6 +138,7 @@ LAYERS: Final[Mapping[str, Callable[[Chain, Mapping[str, Any], Numbers], Layer]]
     MappingProxyType(
         {
             "Conv": _conv,
+            "ConvTranspose": _conv_transpose,
             "MaxPool": _pool("MaxPool", "max-pool"),
             "AveragePool": _pool("AveragePool", "mean-pool"),
             "GlobalAveragePool": _of_channels("channel-mean"),

@@ -21,7 +21,8 @@ from backprop_cli.python.torch_calls import (
     function_of,
     traced,
 )
-from backprop_cli.python.torch_modules import layer_or_activation, refused
+from backprop_cli.python.torch_modules import SEQUENCES, layer_or_activation, refused
+from backprop_cli.python.torch_sequences import attended, embedded, recurrent
 
 _JOINED: Final = frozenset({"cat", "concat", "concatenate"})
 
@@ -37,7 +38,8 @@ def followed(model: Any, x: np.ndarray[Any, Any]) -> tuple[Equations, str, Call]
         if node.op == "output":
             return found, names[node.args[0]], last
         if node.op == "placeholder":
-            names[node] = found.given("x", x)
+            looked_up = x.dtype.kind in "iu" and _are_looked_up(node, modules)
+            names[node] = x if looked_up else found.given("x", x)
         elif node.op == "get_attr":
             names[node] = _own(found, node.target, modules[""])
         elif function_of(node) in SIZES and node.op != "call_module":
@@ -48,12 +50,19 @@ def followed(model: Any, x: np.ndarray[Any, Any]) -> tuple[Equations, str, Call]
     raise refused("the model has no output")
 
 
-def _own(found: Equations, path: str, model: Any) -> str:
+def _are_looked_up(node: Any, modules: Mapping[str, Any]) -> bool:
+    """Whether something is only taken for rows of tables."""
+    return all(type(modules.get(str(user.target))).__name__ == "Embedding" for user in node.users)
+
+
+def _own(found: Equations, path: str, model: Any) -> Any:
     """A tensor of the model itself: a parameter, or numbers that stay what they are."""
     tensor = reduce(getattr, path.split("."), model)
     value = leaf(path, tensor)
     if getattr(tensor, "requires_grad", False):
         return found.operand(value)
+    if value.dtype.kind == "b":
+        return value  # a mask
     return found.given(f"given_{len(found.values)}", value)
 
 
@@ -74,9 +83,19 @@ def _line(
         x, *axes = node.args
         given = axes[0] if axes else node.kwargs.get("dim", ())
         return found.squeezed(node.name, names[x], _listed(given)), Call(name, None)
+    if (kind := type(modules.get(str(node.target))).__name__) in SEQUENCES:
+        return _over_a_sequence(found, node, modules[node.target], names), Call(kind, None)
+    return _of_one(found, node, names, modules)
+
+
+def _of_one(
+    found: Equations, node: Any, names: Mapping[Any, Any], modules: Mapping[str, Any]
+) -> tuple[str, Call]:
+    """The line of a layer, or of an activation, of one result."""
     inputs = [names[each] for each in node.all_input_nodes]
-    if len(inputs) != 1:
-        raise refused(f"{node.name} takes {len(inputs)} results, which is not known here")
+    if len(inputs) != 1 or not isinstance(inputs[0], str):
+        count = "whole numbers" if len(inputs) == 1 else f"{len(inputs)} results"
+        raise refused(f"{node.name} takes {count}, which is not known here")
     call = called(node, modules)
     if call.name == "LogSoftmax":
         if any(user.op != "output" for user in node.users):
@@ -86,6 +105,16 @@ def _line(
     if layer is None:
         return found.activated(activation, inputs[0]), call
     return found.layer(call.name, layer, inputs[0]), call
+
+
+def _over_a_sequence(found: Equations, node: Any, module: Any, names: Mapping[Any, Any]) -> Any:
+    """What is looked up in a table, attended to, or carried on over time."""
+    name = type(module).__name__
+    if name == "Embedding":
+        return embedded(found, module, names[node.args[0]])
+    if name == "MultiheadAttention":
+        return (attended(found, node, module, names),)
+    return recurrent(found, node, module, names)
 
 
 def _combined(found: Equations, node: Any, name: str, names: Mapping[Any, Any]) -> str:
@@ -113,10 +142,24 @@ def _size(found: Equations, node: Any, names: Mapping[Any, Any]) -> Any:
     of, *which = node.args
     known = names[of]
     if isinstance(known, str):
+        if function_of(node) == "getitem" and isinstance(which[0], int):
+            return _row(found, node, known, which[0])
         if function_of(node) == "getitem" or which not in (["shape"], [], [0], [1], [-1]):
             raise refused(f"{node.name} takes a part of a result, which is not known here")
         known = found.with_samples(known)
-    return known if not which or which == ["shape"] else known[which[0]]
+    if not which or which == ["shape"]:
+        return known
+    if not isinstance(which[0], int) or not -len(known) <= which[0] < len(known):
+        raise refused(f"{node.name} takes what there is not, or is not known here")
+    return known[which[0]]
+
+
+def _row(found: Equations, node: Any, x: str, number: int) -> str:
+    """One row of a result: a step of a sequence, a sample."""
+    shape = found.shapes[x]
+    if len(shape) != 2 or not -shape[0] <= number < shape[0]:
+        raise refused(f"{node.name} takes a part of a result, which is not known here")
+    return found.line("l", f"{x}[{number % shape[0] + 1}]", shape[1:])
 
 
 def _reshaped(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:

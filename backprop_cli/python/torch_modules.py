@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from backprop_cli.python.complaining import Error
-from backprop_cli.python.given_numbers import Chain, Layer, leaf
+from backprop_cli.python.given_numbers import Chain, Layer, NotLayersError, leaf
+from backprop_cli.python.graph_windows import Edges
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -65,19 +66,52 @@ def _given(module: Any, **names: str) -> Layer:
 
 
 def _conv(module: Any) -> Layer:
-    _refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
-    stride, padding = _one(module, "stride"), _one(module, "padding")
-    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias")}
-    return {"type": "conv", **kernel, "stride": stride, "padding": padding}
+    refuse_unless(module, padding_mode="zeros")
+    groups = {} if module.groups == 1 else {"groups": module.groups}
+    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias"), **groups}
+    steps = {"stride": _one(module, "stride"), **_dilated(module)}
+    return {"type": "conv", **kernel, **steps, "padding": _around(module)}
+
+
+def _dilated(module: Any) -> Layer:
+    """How far apart the entries are that a kernel meets, where that is not 1."""
+    far = _one(module, "dilation")
+    return {} if far == 1 else {"dilation": far}
+
+
+def _around(module: Any) -> Any:
+    """How many zeros stand around: one number, or that of rows and that of columns."""
+    if module.padding == "valid":
+        return 0
+    if module.padding == "same":  # where both sides differ, there is more behind
+        return "SAME_UPPER"
+    rows, columns = _both(module, "padding")
+    return rows if rows == columns else ((rows, rows), (columns, columns))
+
+
+def _conv_transpose(module: Any) -> Layer:
+    refuse_unless(module, groups=1, padding_mode="zeros")
+    return {
+        "type": "conv-transpose",
+        "kernel": leaf("weight", module.weight),
+        **_given(module, bias="bias"),
+        "stride": _one(module, "stride"),
+        **_dilated(module),
+        "padding": [(side, side) for side in _both(module, "padding")],
+        "behind": list(_both(module, "output_padding")),
+    }
 
 
 def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
     def pool(module: Any) -> Layer:
-        _refuse_unless(module, padding=0, ceil_mode=False, **usual)
+        refuse_unless(module, **usual)
+        counted = getattr(module, "count_include_pad", True)
+        edges = Edges(_around(module), bool(module.ceil_mode), counted)
         return {
             "type": type_,
             "size": _one(module, "kernel_size"),
             "stride": _one(module, "stride"),
+            **({"edges": edges} if edges.around or edges.ceil else {}),
         }
 
     return pool
@@ -94,8 +128,16 @@ def _adaptive(type_: str) -> Callable[[Any], Layer]:
 
 
 def _flatten(module: Any) -> Layer:
-    _refuse_unless(module, start_dim=1, end_dim=-1)
+    refuse_unless(module, start_dim=1, end_dim=-1)
     return {"type": "flatten"}
+
+
+SEQUENCES: Final = ("Embedding", "MultiheadAttention", "RNN", "LSTM", "GRU")
+
+
+def _over_a_sequence(_: Any) -> Layer:
+    """What is equations here, whatever stands before and behind it."""
+    raise NotLayersError
 
 
 def _layer_norm(module: Any) -> Layer:
@@ -117,6 +159,13 @@ def _batch_norm(type_: str) -> Callable[[Any], Layer]:
     return norm
 
 
+def _both(module: Any, option: str) -> tuple[int, int]:
+    """A size along rows, and along columns."""
+    value = getattr(module, option)
+    rows, columns = value if isinstance(value, (tuple, list)) else (value, value)
+    return int(rows), int(columns)
+
+
 def _one(module: Any, option: str) -> int:
     """A size that is the same along both axes."""
     value = getattr(module, option)
@@ -127,7 +176,7 @@ def _one(module: Any, option: str) -> int:
     return value
 
 
-def _refuse_unless(module: Any, **usual: object) -> None:
+def refuse_unless(module: Any, **usual: object) -> None:
     """Complains of options that another formula belongs to."""
     for option, value in usual.items():
         found = getattr(module, option, value)
@@ -139,6 +188,7 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
     {
         "Linear": _linear,
         "Conv2d": _conv,
+        "ConvTranspose2d": _conv_transpose,
         "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
         "AdaptiveAvgPool2d": _adaptive("channel-mean"),
@@ -147,6 +197,7 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "LayerNorm": _layer_norm,
         "BatchNorm1d": _batch_norm("batch-norm"),
         "BatchNorm2d": _batch_norm("picture-norm"),
+        **dict.fromkeys(SEQUENCES, _over_a_sequence),
     }
 )
 """What is a layer of its own."""
@@ -156,13 +207,13 @@ def _activation(called: str, module: Any) -> Any:
     if called == "Softmax":
         refuse_other_softmax(module)
     if called == "Softplus":
-        _refuse_unless(module, beta=1, threshold=20)
+        refuse_unless(module, beta=1, threshold=20)
     if called == "LeakyReLU":
         return {"name": "leaky-relu", "slope": module.negative_slope}
     if called == "ELU":
         return {"name": "elu", "alpha": module.alpha} if module.alpha != 1 else "elu"
     if called == "GELU":
-        _refuse_unless(module, approximate="none")
+        refuse_unless(module, approximate="none")
         return "gelu"
     if called not in _ACTIVATIONS:
         known = [*_MODULES, "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]

@@ -65,11 +65,12 @@ class Uniform(Struct, frozen=True):
         }
         why: dict[str, str] = {}
         copied: set[str] = set()
-        kept = [name for name in sheet if name in key.parameters]
+        resting = {name for name in sheet if _rests(key, name, sheet)}
+        kept = [name for name in sheet if name in key.parameters and name not in resting]
         if _are_old(key, sheet, kept) and _is_far(key, sheet, kept):
             why = dict.fromkeys(kept, "every parameter is the old one")
         for name in sheet:
-            given = _copied_from(key, name, sheet[name].value)
+            given = None if name in resting else _copied_from(key, name, sheet[name].value)
             if given is not None and _is_far(key, sheet, [name]):
                 why[name] = f"{name} is copied from {given}"
                 copied.add(name)
@@ -123,6 +124,20 @@ def _are_old(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> 
 
     old = (np.array_equal(sheet[name].value, before(name)) for name in names)
     return len(names) > 1 and all(old)
+
+
+def _rests(key: Key, name: str, sheet: Mapping[str, Written]) -> bool:
+    """Whether a parameter's gradient is on the sheet as 0, so that it stays where it was.
+
+    Where a rule divides by the size of the gradient, a step from the unrounded one is as large as
+    any: from a 0 that rounding left there is none.
+    """
+    gradient = key.gradients.get(key.parameters.get(name, ""), "")
+    written = sheet.get(gradient)
+    if written is None or not written.complete or not _is_nothing(written.value):
+        return False
+    truth = key.truth[gradient]
+    return not (key.unit.significant or some(np.abs(truth) >= key.unit.at(truth)))
 
 
 def _is_far(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:

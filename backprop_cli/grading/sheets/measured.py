@@ -7,22 +7,23 @@ are a rounding off, instead of being guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from math import prod
 from typing import Final
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Folded, Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, places, put, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.judging.answer_key import first_way
 from backprop_cli.grading.judging.stages import Stage
+from backprop_cli.grading.slips.case import part_at
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.readings.units import FloatType, largest
 from backprop_cli.trace import Array
 
-Names = Collection[str]
+Names = Set[str]
 
 _RUNS: Final = 3
 _ROOM: Final = 8
@@ -41,7 +42,7 @@ def moved(exercise: Exercise, kind: FloatType) -> dict[str, float]:
 
     At a kink everything moves, however small the roundings are. A program is at it as the problem
     is: there they leave a 0 what it is, and equal what is. What jumps all the same is excused no
-    more than `worst`.
+    more than `worst`, and so is what moves only for roundings within a line.
     """
     own, steady = _measured(exercise, kind, apart=True)
     jumping = own.keys() - steady
@@ -50,34 +51,41 @@ def moved(exercise: Exercise, kind: FloatType) -> dict[str, float]:
         for name in jumping:
             size = at_kinks[name] if name in still else kind.worst / _ROOM
             own[name] = min(own[name], size)
-    return {name: _ROOM * size for name, size in own.items()}
+    within, still = _measured(exercise, kind, apart=True, inside=True)
+    more = {name: min(within[name], kind.worst / _ROOM) for name in steady & still}
+    return {name: _ROOM * max(size, more.get(name, 0.0)) for name, size in own.items()}
 
 
-def _measured(exercise: Exercise, kind: FloatType, apart: bool) -> tuple[dict[str, float], Names]:
+def _measured(
+    exercise: Exercise, kind: FloatType, apart: bool, *, inside: bool = False
+) -> tuple[dict[str, float], Names]:
     """How far each quantity moves, and those of them that move the less the smaller roundings are.
 
     What is worked out here has the digits of float64: roundings smaller than that are none at all.
     """
-    near = _moved(exercise, max(kind.epsilon / _FINER, _FINEST), apart)
-    far = _moved(exercise, max(kind.epsilon, _FINEST * _FINER), apart)
+    near = _moved(exercise, max(kind.epsilon / _FINER, _FINEST), apart, inside)
+    far = _moved(exercise, max(kind.epsilon, _FINEST * _FINER), apart, inside)
     steady = {name for name, size in near.items() if _LINEAR * size <= far[name]}
     return (far if kind.epsilon > _FINEST else near), steady
 
 
-def _moved(exercise: Exercise, epsilon: float, apart: bool) -> dict[str, float]:
+def _moved(exercise: Exercise, epsilon: float, apart: bool, inside: bool) -> dict[str, float]:
     found: dict[str, float] = {}
     for seed in range(_RUNS):
-        for name, value in _off(exercise, epsilon, seed, apart).items():
+        for name, value in _off(exercise, epsilon, seed, apart, inside).items():
             truth = exercise.key.truth[name]
             distance = largest(value - truth) / (largest(truth) or 1.0)
             found[name] = max(found.get(name, 0.0), distance)
     return found
 
 
-def _off(exercise: Exercise, epsilon: float, seed: int, apart: bool) -> dict[str, Array]:
+def _off(
+    exercise: Exercise, epsilon: float, seed: int, apart: bool, inside: bool
+) -> dict[str, Array]:
     """Every quantity worked out with every number on the way a rounding off.
 
-    Unless they may come `apart`, numbers that are equal stay so, and a 0 stays 0.
+    Unless they may come `apart`, numbers that are equal stay so, and a 0 stays 0. `inside`: with
+    what stands within a line, too.
     """
     random = np.random.default_rng(seed)
     key = exercise.key
@@ -91,10 +99,28 @@ def _off(exercise: Exercise, epsilon: float, seed: int, apart: bool) -> dict[str
     for name in exercise.order:
         expr = first_way(key.formulas.get(name, ()))
         if expr is not None and name in key.truth:  # a Jacobian may be too large to have a value
-            numbers[name] = rounded(Values(numbers).of(expr))
+            line, known = _rounded_inside(expr, numbers, rounded) if inside else (expr, numbers)
+            numbers[name] = rounded(Values(known).of(line))
             if not apart:
                 numbers[name] = _together(numbers[name], key.truth[name])
     return numbers
+
+
+def _rounded_inside(
+    expr: Expr, numbers: Mapping[str, Array], rounded: Callable[[Array], Array]
+) -> tuple[Expr, Mapping[str, Array]]:
+    """A line whose inner sums are a rounding off, too: ln(1 - p), where p is next to nothing."""
+    sums = [place for place, node in places(expr) if place and _is_sum(node)]
+    inside = dict(numbers)
+    for number, place in enumerate(sorted(sums, key=len, reverse=True)):
+        name = f"sum {number}"
+        inside[name] = rounded(Values(inside).of(part_at(expr, place) or expr))
+        expr = put(expr, place, Sym(name))
+    return expr, inside
+
+
+def _is_sum(node: Expr) -> bool:
+    return isinstance(node, Op) and node.name in ("add", "sub")
 
 
 def _together(value: Array, truth: Array) -> Array:

@@ -13,6 +13,7 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     addends,
+    in_order,
     num,
     op,
     places,
@@ -256,7 +257,7 @@ def other_targets(case: Case) -> Iterator[tuple[str, Expr]]:
     """1 for every target, 0 and 1 exchanged, or the class beside: 0 is the first, and not 1."""
     for _, target in case.compared:
         y, shape = Sym(target), case.shape(Sym(target)) or ()
-        if target not in symbols(case.expr):
+        if target not in symbols(case.expr) or not _is_in_entropy(case, target):
             continue
         others = [op("add", op("mul", num(0), y), num(1)), op("sub", num(1), y)]
         across = 1 - (case.model.sample_axis or 0) if len(shape) > 1 else 0
@@ -265,6 +266,12 @@ def other_targets(case: Case) -> Iterator[tuple[str, Expr]]:
             beside = (_moved_on(count, by) for by in (1, -1))
             others += [op("matmul", y, one) if rows else op("matmul", one, y) for one in beside]
         yield from (("wrong-target", substitute(case.expr, {target: other})) for other in others)
+
+
+def _is_in_entropy(case: Case, target: str) -> bool:
+    """Whether it stands beside a logarithm: what is compared otherwise is no class."""
+    beside = (expr for expr in case.model.definitions.values() if target in symbols(expr))
+    return any(not in_order(expr).operations.isdisjoint(("xlogy", "log")) for expr in beside)
 
 
 def _moved_on(count: int, by: int) -> Expr:

@@ -16,6 +16,12 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same, room_of
+from backprop_cli.grading.slips.program_ways_back import (
+    one_entry_each,
+    side_by_side,
+    some_windows,
+    windows_overwritten,
+)
 from backprop_cli.grading.slips.program_windows import (
     Test,
     axes_exchanged,
@@ -27,7 +33,6 @@ from backprop_cli.grading.slips.program_windows import (
     one_for_all,
     upside_down,
     windows_not_turned,
-    windows_overwritten,
 )
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
@@ -229,6 +234,8 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "integer-division": _whole,
         "gradient-overwritten": windows_overwritten,
         "wrong-constant": cut_elsewhere,
+        "wrong-stride": side_by_side,
+        "one-position-only": _any_of(some_windows, one_entry_each),
         "transpose-omitted": by_turned(axes_exchanged),
         "kernel-flipped": by_turned(upside_down),
         "path-lost": one_filter,

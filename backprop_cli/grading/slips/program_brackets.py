@@ -33,6 +33,10 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         yield from _of_a_sum(case, node)
     elif node.name == "mul":
         yield from _of_one_term(case, node)
+    elif node.name == "matmul":
+        yield from _of_a_product(node)
+    elif _acts_alone(node):
+        yield from _of_each(node)
 
 
 def _of_none(node: Op, place: Place, inner: Op) -> Iterator[Change]:
@@ -77,6 +81,21 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
     yield from _of_all_terms(node)
     yield from _of_divisor(node)
     yield from _of_the_other_term(case, node)
+
+
+def _of_a_product(node: Op) -> Iterator[Change]:
+    """r ⊙ (hU) for (r ⊙ h)U: a factor of each entry on the other side of a matrix."""
+    for position, arg in enumerate(node.args):
+        if isinstance(arg, Op) and arg.name == "mul":
+            for factor, rest in (arg.args, arg.args[::-1]):
+                yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
+
+
+def _of_each(node: Op) -> Iterator[Change]:
+    """Σ ln x for ln Σx: a mixture of logarithms."""
+    inner = node.args[0]
+    if isinstance(inner, Op) and inner.name in ("sum", "mean"):
+        yield "brackets-misplaced", put(inner, (0,), put(node, (0,), inner.args[0]))
 
 
 def _acts_alone(node: Op) -> bool:

@@ -14,9 +14,11 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import (
     Expr,
+    Op,
     Sym,
     substitute,
     symbols,
+    walk,
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
@@ -29,6 +31,7 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
+from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import largest
 
 MOST_NUMBERS: Final = 50_000_000
@@ -37,7 +40,8 @@ MOST_NUMBERS: Final = 50_000_000
 _LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
 _FAR_FETCHED: Final = frozenset(
-    {"softmax-shortcut-misused", "summed-over-wrong-axis", "wrong-activation-derivative"}
+    "softmax-shortcut-misused summed-over-wrong-axis wrong-activation-derivative"
+    " broadcast-to-matrix".split()
 )
 """What is another way back altogether, where one number, or brackets, explain as much."""
 
@@ -82,7 +86,8 @@ class ProgramDetector:
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
         if found and set(found) <= _FAR_FETCHED:  # a wrong count changes less
-            nearer = ["constant-factor"] if scaled else self._giving(wrong, brackets)
+            own = [one for one in wrong.candidates if one[0] == "factor-left-out"]
+            nearer = ["constant-factor"] if scaled else self._giving(wrong, [*own, *brackets])
             nearer = nearer or self._giving(wrong, self._longer_lines(wrong, "factor-left-out"))
             found = [*nearer, *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
@@ -240,8 +245,29 @@ def by_all_entries(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
         return ["never-filled", *(["integer-division"] if cut_off else [])]
     if any(_reordered(value, right, unit) for right in rights):
         return ["other-order"]
+    if any(_picked_from(value, whole, unit) for whole in _moved(judge, wrong, numbers)):
+        return ["other-order"]
     other = any(_other_target(judge, value, right, unit, numbers) for right in rights)
     return ["wrong-target"] if other else []
+
+
+def _moved(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Array]:
+    """What a line takes its entries from, where it only picks and moves them."""
+    expr = judge.key.first(wrong.name)
+    nodes = [] if expr is None else list(walk(expr))
+    done = {one.name for one in nodes if isinstance(one, Op)}
+    if done and all(name == "flatten" or TABLE[name].moves for name in done):
+        yield from (numbers[one.name] for one in nodes if isinstance(one, Sym))
+
+
+def _picked_from(value: Array, whole: Array, unit: Array) -> bool:
+    """Whether each entry is one of the whole, no two of which are alike."""
+    entries, room = np.sort(whole, None), largest(unit)
+    if value.size < FEWEST or not entries.size or (np.diff(entries) <= 2 * room).any():
+        return False
+    found = np.clip(np.searchsorted(entries, value - 2 * room), 0, entries.size - 1)
+    picked = len({*found.ravel().tolist()}) == value.size
+    return picked and is_same(value, entries[found], np.broadcast_to(room, value.shape))
 
 
 def _finite_rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:

@@ -66,7 +66,7 @@ def _added(case: Case, node: Expr) -> Iterator[Change]:
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
     is_constant = isinstance(node, Sym) and case.shape(node) == () and node.name not in case.steps
-    for name in () if is_constant else ("abs", "sign", "switch", *CONFUSED):
+    for name in () if is_constant else ("abs", "sign", "switch", "exp", *CONFUSED):
         yield "function-added", op(name, node)
 
 

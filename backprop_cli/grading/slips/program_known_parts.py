@@ -264,8 +264,15 @@ class _Known:
                 other = function(others[k])
                 if line.gives(part, gives(part.own, other)):
                     is_there = id not in _ONLY_ADDED or self._stands_in(part.node, other)
-                    yield id if is_there else _ONLY_ADDED[id]
+                    said = id if is_there else _ONLY_ADDED[id]
+                    yield "wrong-activation" if self._is_other(part.node, others[k], said) else said
                     break
+
+    def _is_other(self, node: Expr, value: Array, said: str) -> bool:
+        """Whether it is another function of the same: |z| for exp(z)."""
+        if said != "wrong-operand" or not isinstance(node, Op) or len(node.args) != 1:
+            return False
+        return not _near(self.values.of(node), value) and _near(self.values.of(*node.args), value)
 
     def _stands_in(self, node: Expr, value: Array) -> bool:
         """Whether a factor or a term of this value is a part of something, or of what it is."""

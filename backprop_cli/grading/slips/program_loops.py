@@ -73,14 +73,16 @@ def _of_other_parameters(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
                 yield "term-added", added([*parts, substitute(part, {own[0]: Sym(other)})])
 
 
-def _turned(node: Op) -> Iterator[Change]:
-    """W for Wᵀ, and in a product Wᵀ for W."""
+def _turned(case: Case, node: Op) -> Iterator[Change]:
+    """W for Wᵀ, and Wᵀ for W in a product, or wherever it is square."""
     if node.name == "transpose":
         yield "transpose-omitted", node.args[0]
-    elif node.name == "matmul":
-        for position, arg in enumerate(node.args):
-            if isinstance(arg, Sym):
-                yield "transpose-omitted", put(node, (position,), op("transpose", arg))
+        return
+    for position, arg in enumerate(node.args):
+        shape = case.shape(arg) or ()
+        is_square = len(shape) == 2 and shape[0] == shape[1]
+        if is_square or (node.name == "matmul" and isinstance(arg, Sym)):
+            yield "transpose-omitted", put(node, (position,), op("transpose", arg))
 
 
 def _sums_multiplied(parts: Sequence[Expr]) -> Iterator[Change]:
@@ -111,7 +113,7 @@ def _in_a_loop(
         if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
             for changed_to in _rows_at_each(nodes):
                 yield from _alike(parts, place, [[one] for one in changed_to])
-            for kind in (partial(of_node, case, place), of_part, _turned):
+            for kind in (partial(of_node, case, place), of_part, partial(_turned, case)):
                 yield from _alike(parts, place, [list(kind(one)) for one in nodes])  # type: ignore[arg-type]
         elif all(isinstance(one, Sym) for one in nodes):
             usual = [one.name for one in nodes]  # type: ignore[union-attr]

@@ -45,10 +45,14 @@ from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_o
 from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.grading.slips.program_others import of_other_lines
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
+from backprop_cli.grading.slips.program_slices import of_slices
 from backprop_cli.grading.slips.program_sums import of_matrix, of_sums, reduced
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
+
+_MOST_CLASSES: Final = 12
+"""So many classes are each tried in the place of the right one."""
 
 _SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
@@ -71,6 +75,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
+        yield from of_slices(one)
         yield from of_other_lines(one)
     yield from (("relu-derivative-wrong", expr) for expr in masks_otherwise(case))
     yield from other_losses(case)
@@ -305,6 +310,14 @@ def _complements(case: Case) -> Iterator[Change]:
             yield "wrong-constant", swapped
 
 
+def _turned_round(shape: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+    """The entries of a vector, or the columns of a matrix, each so many places further on."""
+    size = int(str(shape[-1])) if shape else 0
+    before = (None,) * (len(shape) - 1)
+    for by in range(1, min(size, _MOST_CLASSES)):
+        yield (*before, (tuple((k + by) % size for k in range(size)),))
+
+
 def _other_targets(case: Case) -> Iterator[Change]:
     """1 taken off everywhere, and not where the class is; added there, or put there."""
     for _, target in case.compared:
@@ -312,6 +325,8 @@ def _other_targets(case: Case) -> Iterator[Change]:
             if node == Sym(target):
                 ones = op("add", op("mul", num(0), node), num(1))
                 yield "wrong-target", put(case.expr, place, ones)
+                for order in _turned_round(case.shape(node) or ()):
+                    yield "wrong-target", put(case.expr, place, op("at", node, index=order))
             elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
                 output, y = node.args
                 others = op("mul", output, op("sub", num(1), y))

@@ -43,18 +43,29 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
     yield from _of_length(node)
     yield from _of_quotient(case, node)
     yield from _each_alone(node)
+    yield from _diagonal_alone(node)
     if node.name not in ("sum", "mean"):
         return
     (inner,) = node.args
     yield from _of_all_entries(node)
     yield from _largest_for_sum(case, node)
-    if axis in (0, 1) and not node.option("keep"):
-        for k in (0, int((case.shape(inner) or (1, 1))[int(str(axis))]) - 1):
-            yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
+    yield from _one_alone(case, node)
     if isinstance(inner, Op) and inner.name == "mul":
         yield from _products_summed(node, inner)
     elif isinstance(inner, Op):
         yield from _functions_summed(case, node, inner)
+
+
+def _one_alone(case: Case, node: Op) -> Iterator[Change]:
+    """The first or the last of what is added up: a row, a column, an entry."""
+    (inner,), axis = node.args, node.option("axis")
+    sizes = [int(str(size)) for size in case.shape(inner) or ()]
+    if axis in (0, 1) and not node.option("keep") and sizes:
+        for k in (0, sizes[int(str(axis))] - 1):
+            yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
+    elif axis is None and sizes:
+        for index in (tuple(0 for _ in sizes), tuple(size - 1 for size in sizes)):
+            yield "path-lost", op("at", inner, index=index)
 
 
 def _largest_for_sum(case: Case, node: Op) -> Iterator[Change]:
@@ -144,6 +155,13 @@ def _each_alone(node: Op) -> Iterator[Change]:
             yield from (("path-lost", one) for one in parts if 1 < len(parts) == count.value)
         case Op("row" | "column", (Op("sum" | "mean", (inner,)),)):
             yield "function-left-out", inner
+
+
+def _diagonal_alone(node: Op) -> Iterator[Change]:
+    """g ⊙ p(1 − p) for p ⊙ (g − Σgp): what a softmax output gives to its own logit alone."""
+    match node:
+        case Op("mul", (p, Op("sub", (g, Op("sum", (Op("mul", both),)))))) if set(both) == {p, g}:
+            yield "softmax-diagonal-only", op("mul", g, op("mul", p, op("sub", num(1), p)))
 
 
 def of_matrix(case: Case, node: Expr) -> Iterator[Change]:

@@ -22,28 +22,6 @@ Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
 """Whether a mistake explains an array."""
 
 
-def windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-    """What comes back to where windows overlap, from one of them alone: the last, or the first."""
-    expr = judge.key.first(wrong.name)
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
-        return False
-    g, k = map(Values(numbers).of, expr.args)
-    if g.size > _MOST_WINDOWS:
-        return False
-    axes = sliding(expr, g.shape).axes
-    spots = [*np.ndindex(g.shape[g.ndim - axes :])]
-    filters = [(...,)] if g.ndim == axes else [(...,), *np.ndindex(g.shape[: g.ndim - axes])]
-    loops: list[list[Any]] = [[(..., *at) for at in spots]]
-    loops.append([(*f, *at) for at in spots for f in filters[1:]])
-    loops.append([(*f, *at) for f in filters[1:] for at in spots])
-    return any(
-        is_same(wrong.written.value, _one_over_another(expr, g, k, order), wrong.written.unit)
-        for loop in loops
-        for order in (loop, loop[::-1])
-        if loop
-    )
-
-
 def cut_elsewhere(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """What comes back to a padded picture, and another part of it than the picture."""
     expr = judge.key.first(wrong.name)
@@ -70,20 +48,6 @@ def cut_elsewhere(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbe
     return False
 
 
-def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Array:
-    """Each window's share put in the place of what was there."""
-    back = partial(function_of(node), **dict(node.options))
-    whole = np.zeros_like(back(g, k))
-    for spot in spots:
-        alone, where = np.zeros_like(g), np.zeros_like(g)
-        alone[spot], where[spot] = g[spot], 1
-        there = back(where, np.ones_like(k)) != 0
-        whole[there] = back(alone, k)[there]
-    return whole
-
-
-_MOST_WINDOWS: Final = 1_000
-"""Of more windows it takes too long to put each over the others."""
 _MOST_ENTRIES: Final = 4_000
 """Larger pictures take too long for each of the ways in which they may be turned."""
 

@@ -1,0 +1,153 @@
+"""What comes back to a picture through its windows, to what a loop over them does wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Op, Place, Sym, places, put, symbols
+from backprop_cli.calculus.stable import function_of
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
+from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.sliding import sliding
+
+_MOST_WINDOWS: Final = 1_000
+"""Of more windows it takes too long to put each over the others."""
+_BACK: Final = frozenset({"conv_transpose", "to_windows"})
+
+
+class _Back(Struct, frozen=True):
+    """What comes back to a picture: one gradient a window, and what each is multiplied by."""
+
+    expr: Expr
+    place: Place
+    node: Op
+    g: Array
+    others: list[Array]
+    axes: int
+    stride: int
+    wrong: Wrong
+    numbers: Numbers
+
+    @property
+    def function(self) -> Callable[..., Array]:
+        return partial(function_of(self.node), **dict(self.node.options))
+
+    def gives(self, picture: Array) -> bool:
+        """Whether the array is what the line gives with this picture coming back."""
+        given = {name: self.numbers[name] for name in symbols(self.expr)}
+        line = put(self.expr, self.place, Sym("?"))
+        found = Values({**given, "?": picture}).of(line)
+        return is_same(self.wrong.written.value, found, self.wrong.written.unit)
+
+
+def _ways_back(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[_Back]:
+    expr = judge.key.first(wrong.name)
+    if expr is None:
+        return
+    for place, node in places(expr):
+        if isinstance(node, Op) and node.name in _BACK:
+            g, *others = map(Values(numbers).of, node.args)
+            if g.size <= _MOST_WINDOWS:
+                axes, stride = _steps(node, g.shape)
+                yield _Back(expr, place, node, g, others, axes, stride, wrong, numbers)
+
+
+def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Along how many axes the windows stand, and how far apart."""
+    if node.name == "to_windows":
+        return pool_of(node).axes, pool_of(node).stride
+    return sliding(node, shape).axes, sliding(node, shape).stride
+
+
+def windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What comes back to where windows overlap, from one of them alone: the last, or the first."""
+    return any(
+        back.gives(_one_over_another(back, order))
+        for back in _ways_back(judge, wrong, numbers)
+        for loop in _loops(back)
+        for order in (loop, loop[::-1])
+        if loop
+    )
+
+
+def _loops(back: _Back) -> Iterator[list[Any]]:
+    before = back.g.shape[: back.g.ndim - back.axes]
+    spots = [*np.ndindex(back.g.shape[back.g.ndim - back.axes :])]
+    filters = [*np.ndindex(before)] if before else []
+    yield [(..., *at) for at in spots]
+    yield [(*f, *at) for at in spots for f in filters]
+    yield [(*f, *at) for f in filters for at in spots]
+
+
+def _one_over_another(back: _Back, spots: Sequence[Any]) -> Array:
+    """Each window's share put in the place of what was there."""
+    whole = np.zeros_like(back.function(back.g, *back.others))
+    for spot in spots:
+        alone, where = np.zeros_like(back.g), np.zeros_like(back.g)
+        alone[spot], where[spot] = back.g[spot], 1
+        there = back.function(where, *map(np.ones_like, back.others)) != 0
+        whole[there] = back.function(alone, *back.others)[there]
+    return whole
+
+
+def some_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What comes back from the first window, or row of windows, alone, or from the last."""
+    return any(
+        back.gives(back.function(np.where(kept, back.g, 0), *back.others))
+        for back in _ways_back(judge, wrong, numbers)
+        for kept in _ends(back)
+    )
+
+
+def _ends(back: _Back) -> Iterator[Array]:
+    """The first row of windows, as where a loop returns too early; the last one; one window."""
+    for count in range(1, back.axes + 1):
+        for end in (0, -1):
+            kept = np.zeros(back.g.shape, dtype=bool)
+            where: tuple[Any, ...] = (*(end,) * count, *(slice(None),) * (back.axes - count))
+            kept[(..., *where)] = True
+            yield kept
+
+
+def one_entry_each(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What belongs to all of a window, put where it begins; as it is, or so much of it."""
+    for back in _ways_back(judge, wrong, numbers):
+        picture = np.zeros_like(back.function(back.g, *back.others))
+        if back.node.name != "to_windows":
+            continue
+        corners: Any = (..., *(slice(None, None, back.stride),) * back.axes)
+        picture[corners][tuple(map(slice, back.g.shape))] = back.g
+        if back.gives(picture) or is_same(wrong.written.value, picture, wrong.written.unit):
+            return True
+    return False
+
+
+def side_by_side(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What comes back from windows, or entries of them, each one place behind the one before."""
+    return any(
+        back.gives(_close_together(back, left_out))
+        for back in _ways_back(judge, wrong, numbers)
+        for left_out in ("stride", "dilation")
+        if back.node.name == "conv_transpose" and back.node.option(left_out, 1) != 1
+    )
+
+
+def _close_together(back: _Back, left_out: str) -> Array:
+    """The picture as it comes back without the stride, or the dilation, in zeros behind it."""
+    right, how = back.function(back.g, *back.others), sliding(back.node, back.g.shape)
+    options = {**dict(back.node.options), left_out: 1, "padding": 0}
+    near = function_of(back.node)(back.g, *back.others, **options)
+    sizes = [size + 2 * how.padding for size in right.shape[right.ndim - how.axes :]]
+    wide = np.zeros((*right.shape[: right.ndim - how.axes], *sizes))
+    there: Any = (..., *map(slice, near.shape[near.ndim - how.axes :]))
+    wide[there] = near
+    inside: Any = (..., *(slice(how.padding, size - how.padding) for size in sizes))
+    return np.asarray(wide[inside])
