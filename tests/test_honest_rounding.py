@@ -287,6 +287,42 @@ ask: [Z1, Yhat, dL/dYhat, dL/dZ1]
         assert graded(problem, sheet | {"dL/dZ1": moved})["dL/dZ1"].verdict == "wrong"
 
 
+def test_products_with_a_jacobian_may_be_cut_off_where_the_short_way_leaves_no_room() -> None:
+    """ŷ − y of three decimals is narrow; through the Jacobian three units of it are lost."""
+    z, y = np.array([-0.925, -0.193, -0.943, -0.663]), np.array([0.25, 0.125, 0.125, 0.5])
+    problem = f"""
+x: {z.tolist()}
+layers: [{{weights: {np.eye(4).tolist()}, activation: softmax}}]
+y: {y.tolist()}
+loss: cross-entropy
+grading: {{precision: {{decimals: 3}}}}
+ask: [Z1, Yhat, dL/dYhat, dL/dZ1]
+"""
+    p = cut(np.exp(z) / np.exp(z).sum(), 3)
+    g = -cut(y / p, 3)
+    found = cut(cut(np.diag(p) - np.outer(p, p), 3) * g, 3).sum(axis=1)
+    assert np.abs(found - (p - y)).max() > 0.002
+    sheet: dict[str, object] = {"Z1": z, "Yhat": p, "dL/dYhat": g, "dL/dZ1": found}
+    assert graded(problem, sheet)["dL/dZ1"].verdict == "correct"
+    sheet["dL/dZ1"] = found + np.array([0, -0.005, 0, 0])
+    assert graded(problem, sheet)["dL/dZ1"].verdict == "wrong"
+
+
+def test_a_root_may_be_divided_by_as_times_its_reciprocal() -> None:
+    """z / √(1 + z²) as z · (1 / √(1 + z²)), each step cut off: 0.2674 for 0.2675."""
+    problem = """
+values: {z: -0.2776, d: -4.0225}
+equations: [h = sqrt(1 + z^2), L = d * h]
+ask: [dL/dz]
+grading: {precision: {decimals: 4}}
+"""
+    root = cut(np.sqrt(1 + cut(0.2776**2, 4)), 4)
+    found = 4.0225 * cut(0.2776 * cut(1 / root, 4), 4)
+    assert f"{found:.4f}" == "1.0756"
+    for typed, verdict in ((1.0756, "correct"), (1.0752, "wrong"), (1.0764, "wrong")):
+        assert graded(problem, {"dL/dz": f"{typed:.4f}"})["dL/dz"].verdict == verdict
+
+
 def test_the_base_of_a_logarithm_may_be_divided_by_last() -> None:
     """1/0.424 is 2.35 to three digits, cut off, and over ln 2 3.390; it is 3.403."""
     problem = """

@@ -181,7 +181,7 @@ def _(student: NetworkStudent, _place: Place) -> Values:
         yield -losses.times_log(y, p, student.log_scale, student.keep).sum() * student.share
 
 
-@misconception("wrong-class", "", "loss")
+@misconception("wrong-class", "wrong-target", "loss")
 def _(student: NetworkStudent, _place: Place) -> Values:
     exercise = student.exercise
     label = reading.label(exercise.loss)

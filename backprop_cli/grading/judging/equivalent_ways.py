@@ -82,6 +82,7 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
             _value_ways(model, id, expr),
             _mean_ways(model, id, expr),
             _variance_ways(model, id, expr),
+            _reciprocal_ways(model, expr),
             _cofactor_ways(model, values, expr),
         ):
             yield other
@@ -221,6 +222,22 @@ def _by_heart(
             if (one, two, v) == (standard, num(2), variance):
                 return divided(Op("sum", (op("mul", g, deviation),), total.options), variance)
     return None
+
+
+def _reciprocal_ways(model: Model, expr: Expr) -> Iterator[Expr]:
+    """Times 1/√a, where something is divided by √a, or by what is defined as it."""
+
+    def by_reciprocal(node: Expr) -> Expr | None:
+        match node:
+            case Op("div", (Op() | Sym() as above, below)):
+                root = model.definitions.get(below.name) if isinstance(below, Sym) else below
+                if isinstance(root, Op) and root.name == "sqrt":
+                    return op("mul", above, op("div", num(1), below))
+        return None
+
+    found = rewrite(expr, by_reciprocal)
+    if found != expr:
+        yield found
 
 
 def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Iterator[Expr]:

@@ -395,4 +395,4 @@ def _finer(unit: Unit) -> Iterator[Unit]:
 
 
 def _has_products(expr: Expr) -> bool:
-    return not in_order(expr).operations.isdisjoint(("matmul", "outer"))
+    return not in_order(expr).operations.isdisjoint(BY_PRODUCTS)
