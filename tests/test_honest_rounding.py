@@ -288,24 +288,26 @@ ask: [Z1, Yhat, dL/dYhat, dL/dZ1]
 
 
 def test_products_with_a_jacobian_may_be_cut_off_where_the_short_way_leaves_no_room() -> None:
-    """ŷ − y of three decimals is narrow; through the Jacobian three units of it are lost."""
-    z, y = np.array([-0.925, -0.193, -0.943, -0.663]), np.array([0.25, 0.125, 0.125, 0.5])
+    """(ŷ − y)/2 of three decimals is narrow; through the Jacobian three units of it are lost."""
+    z = np.array([[-0.555, 0.399, 0.099, -0.353], [-0.925, -0.193, -0.943, -0.663]])
+    y = np.array([[0, 0, 0, 1], [0.25, 0.125, 0.125, 0.5]])
     problem = f"""
+convention: {{affine: x W + b}}
 x: {z.tolist()}
 layers: [{{weights: {np.eye(4).tolist()}, activation: softmax}}]
 y: {y.tolist()}
-loss: cross-entropy
+loss: {{name: cross-entropy, over_samples: mean}}
 grading: {{precision: {{decimals: 3}}}}
 ask: [Z1, Yhat, dL/dYhat, dL/dZ1]
 """
-    p = cut(np.exp(z) / np.exp(z).sum(), 3)
-    g = -cut(y / p, 3)
-    found = cut(cut(np.diag(p) - np.outer(p, p), 3) * g, 3).sum(axis=1)
-    assert np.abs(found - (p - y)).max() > 0.002
+    p = cut(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), 3)
+    g = -cut(y / p / 2, 3)
+    blocks = cut(np.array([np.diag(row) - np.outer(row, row) for row in p]), 3)
+    found = cut(blocks * g[:, None, :], 3).sum(axis=2)
     sheet: dict[str, object] = {"Z1": z, "Yhat": p, "dL/dYhat": g, "dL/dZ1": found}
     assert graded(problem, sheet)["dL/dZ1"].verdict == "correct"
-    sheet["dL/dZ1"] = found + np.array([0, -0.005, 0, 0])
-    assert graded(problem, sheet)["dL/dZ1"].verdict == "wrong"
+    moved = found - np.where(np.arange(8).reshape(2, 4) == 5, 0.005, 0)
+    assert graded(problem, sheet | {"dL/dZ1": moved})["dL/dZ1"].verdict == "wrong"
 
 
 def test_a_root_may_be_divided_by_as_times_its_reciprocal() -> None:
