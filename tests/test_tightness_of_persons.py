@@ -596,3 +596,24 @@ grading: {precision: {decimals: 2}}
 """
     found = graded(problem, f"p: [0.98], dL/dw: [[{first}, 0.04]]")
     assert found["dL/dw"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 0.375 · 0.8848 + 0.125 · 0.7694 + 0.5 · 2.0899 is 1.4729
+        ("1.4729", "correct"),
+        ("1.4724", "correct"),  # logarithms cut off to four digits, 2.089, products on the display
+        ("1.4718", "correct"),  # the products, too: 0.3317 + 0.0961 + 1.044
+        ("1.4715", "wrong"),
+        ("1.4721", "wrong"),
+        ("1.4726", "wrong"),
+    ],
+)
+def test_a_product_with_a_logarithm_is_written_down_or_not(typed: str, verdict: str) -> None:
+    problem = """values: {p: [0.4128, 0.4633, 0.1237], y: [0.375, 0.125, 0.5]}
+equations: ["L = -sum(xlogy(y, p))"]
+ask: [L]
+grading: {precision: {decimals: 4}}
+"""
+    assert graded(problem, f"L: {typed}")["L"].verdict == verdict

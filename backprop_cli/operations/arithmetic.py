@@ -232,6 +232,7 @@ ARITHMETIC = (
         _xlogy,
         Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive"),
         definition=lambda node, rules: op("mul", node.args[0], op("log", node.args[1])),
+        multiplies=True,
     ),
     _binary(
         "ratio",

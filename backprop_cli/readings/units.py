@@ -136,7 +136,7 @@ _NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
     "no total": EXACT | TOTALS | {"add", "mean"},  # which stays on the display
     "no sum or product": EXACT | SUMS | PRODUCTS,
     "no product": EXACT | PRODUCTS,  # before it is added to something
-    "every product": EXACT | SUMS | PRODUCTS - {"mul"},  # which are added up as they stand
+    "every product": EXACT | SUMS | PRODUCTS - {"mul", "xlogy"},  # which are added up as they stand
 }
 """What nobody writes down who goes by one of these ways."""
 
