@@ -113,7 +113,7 @@ def test_loops_over_windows_go_wrong(kind: str) -> None:
     cases: list[tuple[str, Any, str]] = [
         ("Z1", np.einsum("ijab,fab->fij", windows[:, :, 0], k[:, 0]), "path-lost"),
         ("Z1", products.max(axis=(3, 4, 5)).transpose(2, 0, 1), "wrong-activation"),
-        ("H2", np.moveaxis(np.array(near), 2, 0), "wrong-constant"),  # x[i:i + 2] for x[2 i:]
+        ("H2", np.moveaxis(np.array(near), 2, 0), "wrong-stride"),  # x[i:i + 2] for x[2 i:]
         ("dH1", back(smallest * dp[..., None]), "wrong-activation-derivative"),
         ("dH1", back(four * dp[..., None]), "wrong-activation-derivative"),
         ("dK1", sums, "summed-too-early"),

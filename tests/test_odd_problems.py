@@ -80,7 +80,7 @@ def test_a_form_belongs_to_momentum(rule: str, form: str, command: str, tmp_path
     else:
         assert done.exit_code == 2
         assert f"p.yaml:5:{len(f'update: {{rule: {rule}, ') + 1}:" in done.stderr
-        said = f"no form `{form}`" if rule == "nesterov" else "one form only"
+        said = f"no form `{form}`" if rule in ("nesterov", "adam") else "one form only"
         assert said in done.stderr
 
 

@@ -190,7 +190,7 @@ update: {rule: adagrad, learning_rate: 0.1, steps: 2}
             "w_new": "0.9",
             "dL/dw@2": "1.8",
             "G_w@2": "7.24",
-            "w_new@2": "0.836",
+            "w_new@2": "0.833",
         },
     ),
     "three steps of Adam": (

@@ -280,6 +280,7 @@ ELSEWHERE = {  # what looks alike and is something else
     "notation/tex.py": {"a step"},  # a column of TeX
     "problem/ids.py": {"a step", "a look"},  # advice: W1@1 for W1@0; quotes around an entry
     "grading/sheets/plain_sheet.py": {"an entry"},  # characters of an expression
+    "python/graph_windows.py": {"an entry"},  # channels of a picture in a formula
     "readings/formula_text.py": {"an entry"},  # an entry of a formula
     "readings/numpy_source.py": {"an entry"},  # lines of NumPy
 }

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.python.given_numbers import Chain, leaf
 from backprop_cli.python.graph_equations import Equations
 from backprop_cli.python.torch_calls import (
@@ -159,7 +160,7 @@ def _row(found: Equations, node: Any, x: str, number: int) -> str:
     shape = found.shapes[x]
     if len(shape) != 2 or not -shape[0] <= number < shape[0]:
         raise refused(f"{node.name} takes a part of a result, which is not known here")
-    return found.line("l", f"{x}[{number % shape[0] + 1}]", shape[1:])
+    return found.line("l", entry_id(x, (number % shape[0] + 1,)), shape[1:])
 
 
 def _reshaped(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:

@@ -36,6 +36,7 @@ _values: dict[str, st.SearchStrategy[Option]] = {
     "size": st.integers(1, 4),
     "stride": st.integers(1, 3),
     "step": st.integers(1, 3),
+    "dilation": st.integers(1, 3),
     "padding": st.integers(0, 2),
     "width": st.one_of(st.integers(-2, 3), st.tuples(st.integers(-2, 3), st.integers(-2, 3))),
 }
