@@ -308,3 +308,24 @@ ask: [dL/dz, dL/db, b_new]
 grading: {precision: {decimals: 2}}
 """
     assert graded(problem, f"dL/dz: -.19, dL/db: -.19, b_new: {typed}")["b_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "typed", "verdict"),
+    [
+        # 1 - 3.8e-11 is below 1, and cut off to 0.999
+        ("sigmoid(24 * a)", "0.999", "correct"),
+        ("sigmoid(24 * a)", "1.000", "correct"),
+        ("sigmoid(24 * a)", "0.998", "wrong"),
+        # 1 - 0.9 is 0.09999999999999998 here, and 0.1 in truth
+        ("a - 0.9", "0.100", "correct"),
+        ("a - 0.9", "0.099", "wrong"),
+    ],
+)
+def test_what_lies_next_to_the_far_end(formula: str, typed: str, verdict: str) -> None:
+    problem = f"""values: {{a: 1}}
+equations: [r = {formula}]
+ask: [r]
+grading: {{precision: {{decimals: 3}}}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
