@@ -249,10 +249,6 @@ def point_for_comma(text: str) -> str:
     )
 
 
-def _first(match: re.Match[str]) -> str:
-    return match[1]
-
-
 def _as_fraction(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0]).replace("\N{FRACTION SLASH}", "/")
 

@@ -146,7 +146,7 @@ def _size(found: Equations, node: Any, names: Mapping[Any, Any]) -> Any:
         if function_of(node) == "getitem" and isinstance(which[0], int):
             return _row(found, node, known, which[0])
         if function_of(node) == "getitem" or which not in (["shape"], [], [0], [1], [-1]):
-            raise refused(f"{node.name} takes a part of a result, which is not known here")
+            raise _refused_part(node)
         known = found.with_samples(known)
     if not which or which == ["shape"]:
         return known
@@ -155,11 +155,15 @@ def _size(found: Equations, node: Any, names: Mapping[Any, Any]) -> Any:
     return known[which[0]]
 
 
+def _refused_part(node: Any) -> Exception:
+    return refused(f"{node.name} takes a part of a result, which is not known here")
+
+
 def _row(found: Equations, node: Any, x: str, number: int) -> str:
     """One row of a result: a step of a sequence, a sample."""
     shape = found.shapes[x]
     if len(shape) != 2 or not -shape[0] <= number < shape[0]:
-        raise refused(f"{node.name} takes a part of a result, which is not known here")
+        raise _refused_part(node)
     return found.line("l", entry_id(x, (number % shape[0] + 1,)), shape[1:])
 
 

@@ -178,7 +178,8 @@ class Enclosing:
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
         digits = node.name in _NO_NEW_DIGITS and all(arg.digits for arg in args)
         rounded = self.after(node, args, bare)
-        if node.name in EXACT:  # the last step is the one before: nothing is rounded in -(a / b)
+        if node.name in EXACT and any(arg.bare is not arg.rounded for arg in args):
+            # The last step is the one before: nothing is rounded in -(a / b).
             bare = self.clean(applied(node, [arg.bare for arg in args], self.unit), node)
         return _Reached(bare, rounded, exact, digits)
 
@@ -278,9 +279,7 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     if found is None:
         raise NoBoundsError(node.name)
     names = dict(zip(found[1].names, args, strict=True))
-    finer = {
-        name for name, arg in names.items() if unit and not unit.definite and not unit.holds(arg)
-    }
+    finer = _NOTHING if unit is None or unit.definite else _finer(names, unit)
     inside = Enclosing(names.__getitem__, unit, finer.__contains__, within=True)
     return inside.defined(found[0])
 

@@ -35,6 +35,7 @@ def _decimal(count: int) -> Array:
 
 
 _A_DIGIT_MORE = 0.05
+"""Of a unit: how far up rounding at a later digit may lead, half of a tenth."""
 
 
 def _cut_off(size: Array, unit: Array) -> Array:
