@@ -88,6 +88,21 @@ def test_where_to_start_and_what_else_is_wrong(tmp_path: Path) -> None:
     assert "follows from your Z1: repair that first, then this" in text
 
 
+# Of sigmoid and softmax in NumPy: H1 = 0.8176 .5 0.7311, Yhat = 0.7405 0.2595, L = 1.3490.
+FEW = "Z1: [1.5, 0, 1], H1: [.8, .5, .7], Yhat: [.7, .3], L: 1.3, dL/dZ2: [.7, -.7]"
+
+
+def test_digits_too_few_to_tell_are_not_said_to_have_gone_wrong(tmp_path: Path) -> None:
+    text = report(tmp_path, FEW)
+    assert "Start with H1: it is right at its digits, but these are too few to tell" in text
+    assert "too few digits to tell (line 1)" in text
+    assert "too few to prove anything; at least 3 decimals are" in text
+    assert "went wrong" not in text
+    text = report(tmp_path, FEW.replace("H1: [.8", "H1: [.4"))
+    assert "Start with H1: it is the first that went wrong." in text
+    assert "dL/dW2 and" not in text.split("went wrong.")[0]
+
+
 def test_a_sheet_on_which_nothing_is_wrong_says_what_it_lacks(tmp_path: Path) -> None:
     for name, answers in (("a", "Z1: [1.5, 0, 1]"), ("b", "Z1: [2.5, 0, 1]")):
         (tmp_path / f"{name}.yaml").write_text(f"answers: {{{answers}}}")

@@ -203,6 +203,7 @@ class Graded:
             origin=origin,
             called=answer.called,
             factor=times,
+            short=reason == TOO_SHORT,
         )
 
     def factor(self, answer: Answer, verdict: Verdict, origin: Origin | None) -> str:

@@ -87,7 +87,8 @@ class Result(Struct, frozen=True):
     `message` says it in a sentence without giving the right value away; `explanation` shows why an
     interval decided (it names values); `expected` is the right value as text. `asked` tells whether
     it counts; `max_points` is 0 where it does not. `called` is what a program calls the array, and
-    `factor` says how many times too large all of it is, or what its shape shows.
+    `factor` says how many times too large all of it is, or what its shape shows. `short`: what is
+    wrong of it is right at its digits, and these are too few to prove anything.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Result(Struct, frozen=True):
     origin: Origin | None = None
     called: str | None = None
     factor: str = ""
+    short: bool = False
 
 
 def of_entry(whole: Result, id: str, index: Index) -> Result:

@@ -47,6 +47,8 @@ def message(
         if slips:
             words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
             return words if origin is None else f"In {origin.id}, not {_where(judge)}: {words}"
+        if reason == TOO_SHORT:
+            return f"{reason}; {_wanted(judge)}"
         if reason is not None:
             return reason
         earlier = "the program's other arrays" if judge.key.computed else "your earlier values"
@@ -54,11 +56,9 @@ def message(
     if verdict == "carried":
         return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
-        said = "assumed, since none are asked" if judge.key.assumed else "asked"
-        digits = f"at least {_asked(judge.key.unit)} are {said}"
         if judge.judged[name].follows:
-            return f"{_follows(_wrong_sources(judge, name))}; {digits}"
-        return digits
+            return f"{_follows(_wrong_sources(judge, name))}; {_wanted(judge)}"
+        return _wanted(judge)
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
@@ -71,6 +71,11 @@ def _where(judge: Judge) -> str:
 def _sentence(judge: Judge, name: str, slip: str) -> str:
     sources = copied_from(judge, name) if slip == "copied" else []
     return f"These are the values of {sources[0]}." if sources else SLIP_WORDS[slip].sentence
+
+
+def _wanted(judge: Judge) -> str:
+    said = "assumed, since none are asked" if judge.key.assumed else "asked"
+    return f"at least {_asked(judge.key.unit)} are {said}"
 
 
 def _asked(unit: Unit) -> str:

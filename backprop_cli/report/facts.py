@@ -13,7 +13,16 @@ from backprop_cli.errors import listed
 from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number, remarked, unread
+from backprop_cli.report.wording import (
+    DEFAULT_REASON,
+    TOO_FEW,
+    VERDICTS,
+    first_wrong,
+    indexed,
+    number,
+    remarked,
+    unread,
+)
 
 if TYPE_CHECKING:
     from backprop_cli.grading.grader import Grader
@@ -115,25 +124,22 @@ def _differing(result: Result) -> str:
     found = {entry.verdict for entry in result.entries}
     if len(found) < 2:
         return ""
+    said = {verdict: VERDICTS[verdict].short for verdict in VERDICTS if verdict in found}
+    if result.short:
+        said["wrong"] = TOO_FEW
     parts = (
-        _named([entry for entry in result.entries if entry.verdict == verdict], verdict)
-        for verdict in VERDICTS
-        if verdict in found - {"correct"}
+        _named([entry for entry in result.entries if entry.verdict == verdict], words)
+        for verdict, words in said.items()
+        if verdict != "correct"
     )
     return "; ".join(parts)
 
 
-def _named(entries: Sequence[EntryResult], verdict: Verdict) -> str:
+def _named(entries: Sequence[EntryResult], words: str) -> str:
     places = [indexed(entry.index) for entry in entries[:_ENTRIES]]
     more = len(entries) - len(places)
     places += [f"and {more} more"] if more > 0 else []
-    return f"{' '.join(places)} {VERDICTS[verdict].short}"
-
-
-def first_wrong(submission: Submission) -> Result | None:
-    """The result to start with."""
-    found = (result for result in submission.results if result.id == submission.first_wrong)
-    return next(found, None)
+    return f"{' '.join(places)} {words}"
 
 
 def beside_its_marks(submission: Submission, settings: Settings) -> str:

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import refusal
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary
-from backprop_cli.report.facts import first_wrong
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.wording import first_wrong
 
 MOST_KEPT: Final = 10_000
 """So much is remembered of single results; beyond that, all is forgotten."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -65,6 +65,9 @@ HOW: Mapping[How, str] = MappingProxyType(
     }
 )
 
+TOO_FEW = "too few digits to tell"
+"""In place of `wrong`, where a number is right as far as it goes."""
+
 DEFAULT_REASON = "something it is computed from is missing"
 
 
@@ -76,7 +79,7 @@ def verdict_phrase(result: Result) -> str:
         return result.message
     if result.verdict == "missing" and any(one.verdict != "missing" for one in result.entries):
         return "missing: not all of it is written here"
-    return VERDICTS[result.verdict].phrase
+    return TOO_FEW if result.short else VERDICTS[result.verdict].phrase
 
 
 def number(value: float) -> str:
@@ -196,41 +199,54 @@ def of_students(submissions: Sequence[Submission]) -> tuple[str, str, str, str]:
 def first_sentences(submission: Submission) -> list[str]:
     """Where to start, for a person who reads the report of one sheet."""
     verdicts = {result.verdict for result in submission.results}
-    first = submission.first_wrong
+    first = first_wrong(submission)
     if first is None:
         return ["Everything is right."] if verdicts == {"correct"} else []
-    again, others = _others(submission, first)
-    sentences = [f"Start with {first}: it is the first that {_went(submission, first)}."]
-    if again:
-        sentences.append(f"{listed(again)}: the same mistake again.")
-    if others:
-        by_itself = "by itself" if len(others) == 1 else "by themselves"
-        sentences.append(f"{listed(others)} went wrong {by_itself}, too.")
+    after = [_said_after(kind, ids) for kind, ids in _others(submission, first).items() if ids]
+    sentences = [f"Start with {first.id}: {_start(first)}.", *after]
     if "carried" in verdicts:
-        later = "What only follows from that" if again or others else "What only follows from it"
+        later = "What only follows from that" if after else "What only follows from it"
         sentences.append(f"{later} fits your own numbers and is no new mistake.")
     return [" ".join(sentences)]
 
 
-def _others(submission: Submission, first: str) -> tuple[list[str], list[str]]:
-    """What else is wrong: by a mistake that was made before on the sheet, and by one of its own."""
-    wrong = sorted(
-        (result for result in submission.results if result.verdict == "wrong"),
-        key=lambda result: result.id != first,
-    )
-    seen: set[str] = set()
-    again: list[str] = []
-    others: list[str] = []
-    for result in wrong:
-        if result.id != first:
-            (again if seen & set(result.slips) else others).append(result.id)
-        seen |= set(result.slips)
-    return again, others
+def first_wrong(submission: Submission) -> Result | None:
+    """The result to start with."""
+    found = (result for result in submission.results if result.id == submission.first_wrong)
+    return next(found, None)
 
 
-def _went(submission: Submission, id: str) -> str:
-    verdicts = {result.id: result.verdict for result in submission.results}
-    return "cannot be read" if verdicts.get(id) == "invalid" else "went wrong"
+def _start(first: Result) -> str:
+    if first.verdict == "invalid":
+        return "it is the first that cannot be read"
+    if first.short:
+        return "it is right at its digits, but these are too few to tell; write more of them"
+    return "it is the first that went wrong"
+
+
+_Kind: TypeAlias = Literal["again", "by itself", "short"]
+
+
+def _others(submission: Submission, first: Result) -> dict[_Kind, list[str]]:
+    """What else is wrong: by a mistake made before on the sheet, by one of its own, or only as it
+    has too few digits."""
+    seen: set[str] = set(first.slips)
+    found: dict[_Kind, list[str]] = {"again": [], "by itself": [], "short": []}
+    for result in submission.results:
+        if result.verdict == "wrong" and result is not first:
+            own: _Kind = "short" if result.short else "by itself"
+            found["again" if seen & set(result.slips) else own].append(result.id)
+            seen |= set(result.slips)
+    return found
+
+
+def _said_after(kind: _Kind, ids: Sequence[str]) -> str:
+    one = len(ids) == 1
+    if kind == "again":
+        return f"{listed(ids)}: the same mistake again."
+    if kind == "short":
+        return f"{listed(ids)} {'has' if one else 'have'} too few digits to tell."
+    return f"{listed(ids)} went wrong {'by itself' if one else 'by themselves'}, too."
 
 
 def unread(submission: Submission) -> str:
