@@ -617,3 +617,21 @@ ask: [L]
 grading: {precision: {decimals: 4}}
 """
     assert graded(problem, f"L: {typed}")["L"].verdict == verdict
+
+
+# ln(1 + e^-2.7613): e^-2.7613 = 0.06321, and 1.063 of four digits has the logarithm 0.06109.
+LOGISTIC = """values: {Z: 2.7613, y: 1}
+equations: ["Yhat = Z * 1", "L = softplus(-y * Yhat)"]
+ask: [Yhat, L]
+grading: {precision: {decimals: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "right"),
+    [("0.0613", True), ("0.0611", True), ("0.0610", True), ("0.0609", False), ("0.0617", False)],
+)
+def test_what_significant_digits_leave_is_cut_off_at_the_decimals_asked(
+    loss: str, right: bool
+) -> None:
+    assert (graded(LOGISTIC, f"Yhat: 2.7613, L: {loss}")["L"].verdict == "correct") is right
