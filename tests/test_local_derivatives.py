@@ -139,3 +139,20 @@ def test_sheets_are_judged_alone(tmp_path: Path) -> None:
     assert together == graded(*files[::-1])
     alone = [graded(file) for file in files]
     assert together == {key: row for one in alone for key, row in one.items()}
+
+
+@pytest.mark.parametrize("name", ["dm/dx[i]", "dm/dx[1, i]", "dL/dx[i]", "dL/dm[i,j]", "m[i]"])
+def test_an_entry_in_letters_is_a_remark_wherever_it_is_typed(name: str) -> None:
+    problem = backprop.load("values: {x: [1, 2]}\nequations:\n  - m = x^2\n  - L = sum(m)\n")
+    report = problem.check({name: "1", "L": "5"})
+    assert any("is not an index" in remark for remark in report.remarks)
+    assert {one.id: one.verdict for one in report.results}["L"] == "correct"
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_array_of_the_jacobian_of_what_is_only_moved(right: bool) -> None:
+    jacobian = np.einsum("il,jk->ijkl", np.eye(3), np.eye(2))
+    array = jacobian if right else np.cos(np.arange(36.0)).reshape(3, 2, 2, 3)
+    text = "values: {X: [[1, 2, 5], [3, -1, 4]]}\nequations: [Y = X.T, L = sum(Y^2)]\n"
+    (result,) = backprop.load(text).check({"dY/dX": array}).results
+    assert result.verdict == ("correct" if right else "wrong")

@@ -100,18 +100,25 @@ class Quantities:
         if len(text) > LONGEST_NAME:
             return Unknown(f"there is no quantity {shown(text)}")
         try:
-            found = reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
+            found = self._known_or_local(text)
         except UnknownIdError as unknown:
-            if (local := self._local_derivative(text)) is not None:
-                return local
-            if asked_derivative(self._model, text) is not None:
-                return Unknown(f"{shown(text)} is not worked out here, and is not graded")
             message = str(unknown)
             return Unknown(message, None if "did you mean" in message else unknown.instead)
         if not 1 <= found.step <= self._updates:
             steps = f"{self._updates} step" + "s" * (self._updates != 1)
             return Unknown(f"there is no step {found.step}: this problem makes {steps}")
         return found
+
+    def _known_or_local(self, text: str) -> Reference:
+        try:
+            return reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
+        except UnknownIdError:
+            if (local := self._local_derivative(text)) is not None:
+                return local
+            if asked_derivative(self._model, text) not in (None, *self.shapes):
+                message = f"{shown(text)} is not worked out here, and is not graded"
+                raise UnknownIdError(message) from None
+            raise
 
     def _local_derivative(self, text: str) -> Reference | None:
         """The derivative of one equation that `text` names, where such are taken."""

@@ -31,8 +31,7 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
-from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.units import largest
+from backprop_cli.readings.units import largest, named
 
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
@@ -54,6 +53,8 @@ _IN_BRACKETS: Final = frozenset({"brackets-misplaced", "summed-too-early"})
 
 InOneLine = Callable[[str, frozenset[str]], Sequence[Candidate]]
 """The wrong lines of a quantity in which some others are worked out, too."""
+
+_MOVE: Final = named(lambda record: record.moves) | {"flatten"}
 
 _MOST_PUT_IN: Final = 6
 _MOST_AGAIN: Final = 2_000
@@ -256,7 +257,7 @@ def _moved(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Array]:
     expr = judge.key.first(wrong.name)
     nodes = [] if expr is None else list(walk(expr))
     done = {one.name for one in nodes if isinstance(one, Op)}
-    if done and all(name == "flatten" or TABLE[name].moves for name in done):
+    if done and done <= _MOVE:
         yield from (numbers[one.name] for one in nodes if isinstance(one, Sym))
 
 
