@@ -196,8 +196,8 @@ LOADS = {  # arguments: parts of the program, and packages of others
         f"{SOLVING} grading report".replace("notation ", ""),
         DRAWS,
     ),
-    f"blank {PROBLEM}": (f"{SOLVING} document grading", READS),
-    f"draw {PROBLEM}": (f"{SOLVING} document drawing", DRAWS),
+    f"blank {PROBLEM}": (f"{SOLVING} document grading said", READS),
+    f"draw {PROBLEM}": (f"{SOLVING} document drawing said", DRAWS),
     f"derive {PROBLEM}": (SOLVED, DRAWS),
     "derive --function tanh": (
         f"{SOLVED} derive python".replace("solving ", ""),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -25,7 +26,10 @@ from backprop_cli.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
 SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
-PUBLIC = set("Derivation Error Practice Problem Report Solution derive load new testing".split())
+PUBLIC = set(
+    "Derivation Drawing Error Practice Problem Report Solution derive load new testing".split()
+)
+PUBLIC |= {"derive", "load", "new", "testing"}
 PUBLIC |= {"ClassReport", "check_class", "from_onnx", "from_sklearn", "from_torch"}
 
 
@@ -58,6 +62,7 @@ def public_methods() -> list[Any]:
         backprop.Report,
         backprop.ClassReport,
         backprop.Derivation,
+        backprop.Drawing,
     ]
     return [
         member
@@ -503,6 +508,47 @@ def test_reports_and_derivations_show_themselves(problem: backprop.Problem) -> N
     report = problem.check({"dW1": np.array([[1.0, 2], [3, 4]])})
     assert "dL/dW1" in report._repr_mimebundle_()["text/html"]
     assert "text/latex" in backprop.derive("tanh")._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_a_drawing_is_what_the_command_draws(problem: backprop.Problem, network: bool) -> None:
+    drawn = problem.draw(network=network)
+    for format_ in ("text", "svg"):
+        arguments = ["draw", str(PROBLEM), "--format", format_, "--width", "100"]
+        said = CliRunner().invoke(main, arguments + ["--network"] * network).stdout
+        assert drawn.render(format_).rstrip("\n") == said.rstrip("\n")
+    bundle = drawn._repr_mimebundle_()
+    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    assert ET.fromstring(bundle["image/svg+xml"]).tag.endswith("svg")  # noqa: S314
+    assert bundle["text/plain"] == str(drawn)
+
+
+def test_what_cannot_be_drawn_is_an_error() -> None:
+    line = backprop.load({"values": {"x": 2, "w": 3}, "equations": ["L = (w * x)^2"]})
+    assert line.draw().render().strip()
+    with pytest.raises(backprop.Error, match="no network of units"):
+        line.draw(network=True)
+    with pytest.raises(backprop.Error, match="there is no format"):
+        line.draw().render("html")
+    letters = backprop.load(min((ROOT / "problems" / "letters").glob("*.yaml")))
+    assert letters.draw().render().strip()
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "csv"])
+def test_a_blank_sheet_is_what_the_command_writes(problem: backprop.Problem, format_: str) -> None:
+    said = CliRunner().invoke(main, ["blank", str(PROBLEM), "--format", format_]).stdout
+    assert problem.blank(format_).rstrip("\n") == said.rstrip("\n")
+    report = problem.check(problem.blank(format_).encode()) if format_ == "text" else None
+    assert report is None or {one.verdict for one in report} == {"missing"}
+
+
+def test_lint_is_what_the_command_finds(problem: backprop.Problem) -> None:
+    arguments = ["lint", str(PROBLEM), "--format", "json", "--variants", "2"]
+    said = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert problem.lint(variants=2) == said
+    assert "variants" not in problem.lint()
+    with pytest.raises(backprop.Error, match="from 1 to 10000"):
+        problem.lint(variants=0)
 
 
 def test_several_results_on_one_page_have_no_name_in_common() -> None:

@@ -18,8 +18,8 @@ from backprop_cli.python.complaining import DICT, Error, door, expect, expect_wh
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
-from backprop_cli.solving.limits import MAX_WORK, Allowed
-from backprop_cli.solving.loading import Loaded, checked, stated
+from backprop_cli.solving.limits import MAX_WORK, MOST_VARIANTS, Allowed
+from backprop_cli.solving.loading import Loaded, checked, loaded, stated
 from backprop_cli.solving.solution import Request, solve
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
     from backprop_cli.python.exercises import Practice, Report
+    from backprop_cli.python.pictures import Drawing
 
 _TEXT_SIGNS = ("\n", "{", ": ")
 
@@ -179,6 +180,21 @@ class Problem(showing.Shown):
         """
         return derived(self._source, of, wrt, index=index)
 
+    @door
+    def draw(self, *, network: bool = False) -> Drawing:
+        """The computation graph with its values and gradients, or the `network` of units.
+
+        In letters, the formulas and shapes alone. Error where there is nothing to draw, or where
+        this is no network of units joined by weights alone.
+        """
+        from backprop_cli.python.pictures import Drawing
+        from backprop_cli.said.drawings import drawable
+
+        with told(self._source.name):
+            found = Drawing(drawable(self._source, Allowed("drawing", self._most)), bool(network))
+        found.render("svg")  # what is refused is so before it is shown
+        return found
+
     # For a class ----------------------------------------------------------------------------------
 
     @property
@@ -214,6 +230,37 @@ class Problem(showing.Shown):
         from backprop_cli.python.exercises import handout
 
         return handout(self._loaded, format, room, width=width, ascii_=ascii)
+
+    @door
+    def blank(self, format: str = "text", *, ascii: bool = False) -> str:  # noqa: A002
+        """The empty answer sheet as `text` (YAML), `json` or `csv`, which `check` reads again.
+
+        Error for an unknown format, or where it has no numbers.
+        """
+        from backprop_cli.said.empty_sheets import SHEETS, empty_sheet
+
+        self._need_numbers("blank")
+        showing.refuse_other(format, SHEETS)
+        with told(self._source.name):
+            return empty_sheet(self._loaded, format, Allowed(most=self._most), ascii_=bool(ascii))
+
+    @door
+    def lint(self, *, variants: int | None = None) -> dict[str, Any]:
+        """What a teacher should know of it: the dict of `backprop lint --format json`.
+
+        With so many `variants` drawn, also how they differ. Error where it has no numbers, or
+        takes more work than is allowed.
+        """
+        from backprop_cli.said.linted import linted
+
+        self._need_numbers("lint")
+        if variants is not None:
+            expect_whole("variants", variants, 1, MOST_VARIANTS)
+        allowed = Allowed("linting", self._most)
+        with told(self._source.name):
+            found = linted(loaded(self._source, allowed=allowed), allowed, 4, variants)
+        data: dict[str, Any] = json.loads(found.json())
+        return data
 
     @door
     def practice(self, *, worked: int = 0) -> Practice:

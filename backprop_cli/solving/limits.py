@@ -26,6 +26,9 @@ MAX_WORK = 300_000
 MAX_ENTRIES = 10_000_000
 """Entries of all arrays of one step together: about 80 MB."""
 
+MOST_VARIANTS = 10_000
+"""Variants of a problem that are compared."""
+
 MAX_DEPTH = 200
 """Operations of one formula that are nested in one another."""
 
