@@ -5,6 +5,7 @@ An entry that is added to the table is tried as soon as it is there.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from oracles.operations import Example, examples, point
+from oracles.operations import SHAPES, Example, examples, point
 from writing import Writer
 
-from backprop_cli.algebra.expr import Op
+from backprop_cli.algebra.expr import Op, Sym, op
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.cli import main
 from backprop_cli.derive.derivation_nodes import Indices
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
@@ -161,3 +164,23 @@ def test_a_program_has_every_step_that_is_printed() -> None:
         exec(text, namespace)  # noqa: S102
     assert np.allclose(namespace["dL_dZ1"], [2, -2])
     assert np.allclose(namespace["dL_dW1"], [[2000, -2000], [-2000, 2000]])
+
+
+OF_TWO = ("to_winners", "others_share", "outer", "matmul", "conv_kernel")
+
+
+@pytest.mark.parametrize("name", OF_TWO)
+def test_what_a_rule_of_shapes_lets_through_has_a_value(name: str) -> None:
+    """Grading puts other quantities into a formula: what does not fit is told by its shape."""
+    for shapes, options in SHAPES[name]:
+        for place, other in itertools.product(range(len(shapes)), ((), (3,), (3, 5), *shapes)):
+            put_in = (*shapes[:place], other, *shapes[place + 1 :])
+            node = op(name, *map(Sym, "ab"), **options)
+            try:
+                shape = TABLE[name].shape(put_in, node)
+            except ShapeError:
+                continue
+            given = (np.full(one, 0.3) for one in put_in)
+            with np.errstate(all="ignore"):
+                value = function_of(node)(*given, **dict(node.options))
+            assert np.shape(value) == shape, (put_in, options)

@@ -119,3 +119,27 @@ def test_a_number_taken_off_one_within_a_line_has_lost_the_digits_that_it_had() 
         assert report["L"].verdict == verdict
     double = problem.check({"p": 1 / (1 + np.exp(-s)), "L": np.float64(1.0001 * exact)})
     assert double["L"].verdict == "wrong"
+
+
+def test_a_gradient_that_adds_up_to_nothing_is_nothing_but_roundings() -> None:
+    """Behind p = 1 and p = 0 the ways back by y/p have no value, and ∂L/∂z = (p − y)/n has one."""
+    x, w = np.repeat([1.0, -1.0], 13)[:, None], np.array([[0.7, -0.3]])
+    last, y = np.array([[400.0], [-900.0]]), (x < 0).astype(float)
+    layers = [
+        {"weights": w, "bias": [0, 0]},
+        {"weights": last, "bias": [0], "activation": "sigmoid"},
+    ]
+    text = {"convention": {"affine": "x W + b"}, "x": x, "y": y, "layers": layers}
+    problem = backprop.load(text | {"loss": "binary-cross-entropy"})
+    v = {
+        name: one.astype("float32") for name, one in (("x", x), ("w", w), ("last", last), ("y", y))
+    }
+    z = v["x"] @ v["w"] @ v["last"]
+    with np.errstate(over="ignore"):
+        dz2 = (1 / (1 + np.exp(-z)) - v["y"]) / np.float32(26)
+    dz1 = dz2 @ v["last"].T
+    db1 = dz1.sum(axis=0)
+    assert db1.any()
+    assert not dz1.astype(float).sum(axis=0).any()
+    assert problem.check({"dZ1": dz1, "db1": db1}).passed
+    assert problem.check({"dZ1": dz1, "db1": db1 + np.float32(0.001)})["db1"].verdict == "wrong"

@@ -118,8 +118,10 @@ def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     x, g = shapes
     how = sliding(node)
     (channels, places), (filters, counts) = split(x, how.axes), split(g, how.axes)
-    pairs = _along_each_axis(places, counts)
-    return filters + channels + tuple(_window(n, o, how) for n, o in pairs)
+    window = tuple(_window(n, o, how) for n, o in _along_each_axis(places, counts))
+    if max(len(channels), len(filters)) > 1 or any(n < 1 for n in window if isinstance(n, int)):
+        raise ShapeError(f"no kernel leads from {described(x)} to {described(g)}")
+    return filters + channels + window
 
 
 def _window(size: Size, places: Size, how: Sliding) -> Size:

@@ -60,6 +60,8 @@ def _outer_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     left, right = shapes
     if node.option("samples") is not None:
         axis = node.whole("samples")
+        if len(left) != 2 or len(right) != 2 or left[axis] != right[axis]:
+            raise ShapeError(f"samples are no pairs in {described(left)} and {described(right)}")
         return (left[axis], left[1 - axis], right[1 - axis])
     if len(left) != 1 or len(right) != 1:
         raise ShapeError(

@@ -78,6 +78,13 @@ def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return _pooled(shapes[0], pool_of(node, shapes[0]))
 
 
+def _winners_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    g, x = shapes
+    if (pooled := _pooled(x, pool_of(node))) != g:
+        raise ShapeError(f"of {described(x)} a window each is {described(pooled)}")
+    return x
+
+
 def _unpooled(shape: Shape, how: Pool) -> Shape:
     before, places = _picture(shape, how)
     return before + tuple((in_numbers(n) - 1) * how.stride + how.size for n in places)
@@ -288,7 +295,7 @@ POOLING = (
         "to_winners",
         "each to the largest entry of its window",
         Notation("special", "unpool"),
-        lambda shapes, _: shapes[1],
+        _winners_shape,
         arity=2,
         pullback=_unpool_max,
         entry=_unpooled_entry,

@@ -35,6 +35,14 @@ def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return shape
 
 
+def _of_each(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    """A share of each entry, along an axis that there is."""
+    stable_values.axis_of(node, shapes[0])
+    if len({*shapes}) > 1:
+        raise ShapeError(f"{node.name} takes two of one shape, not {described(shapes[1])}")
+    return shapes[0]
+
+
 def count(shape: Shape, axis: int | None) -> Expr:
     """How many entries are reduced: a number, or the letter of the size."""
     sizes: tuple[Size, ...] = shape if axis is None else (shape[axis],)
@@ -319,7 +327,7 @@ REDUCTIONS = (
         "what reaches an entry through the others",
         stable_values.others_share,
         _none,
-        shape=lambda shapes, _: shapes[1],
+        shape=_of_each,
         arity=2,
         options={"axis": None},
         public=False,
@@ -333,7 +341,7 @@ REDUCTIONS = (
         "where the largest entry is",
         stable_values.largest_shares,
         _none,
-        shape=lambda shapes, _: shapes[0],
+        shape=_of_each,
         options={"axis": None, "at_tie": "first"},
         public=False,
         exact=True,

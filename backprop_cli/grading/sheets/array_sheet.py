@@ -176,7 +176,7 @@ class ArraySheets(Struct):
             return room
         room = tolerance * max(size, largest(value))
         if kind.rtol is None and off > room:
-            room = max(room, self._off(id, kind) * size)
+            room = max(room, self._off(id, kind) * (size or 1.0))
         return room
 
     def _span(self, ids: Iterable[str], kind: FloatType) -> tuple[float, float]:

@@ -8,6 +8,7 @@ are a rounding off, instead of being guessed at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
+from functools import partial
 from math import prod
 from typing import Final
 
@@ -16,7 +17,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, places, put, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.exercise import Exercise
-from backprop_cli.grading.judging.answer_key import first_way
+from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.stages import Stage
 from backprop_cli.grading.slips.case import part_at
 from backprop_cli.grading.slips.plain_workings import Values
@@ -24,6 +25,8 @@ from backprop_cli.readings.units import FloatType, largest
 from backprop_cli.trace import Array
 
 Names = Set[str]
+LineOf = Callable[[Expr, Mapping[str, Array]], tuple[Expr, Mapping[str, Array]]]
+"""A line as it is worked out, and the numbers that it is worked out on."""
 
 _RUNS: Final = 3
 _ROOM: Final = 8
@@ -38,7 +41,7 @@ _FINEST: Final = float(np.finfo(np.float64).eps)
 
 
 def moved(exercise: Exercise, kind: FloatType) -> dict[str, float]:
-    """How far each quantity may be off for its roundings, by its largest entry.
+    """How far each quantity may be off for its roundings, by its largest entry; if all is 0, by 1.
 
     At a kink everything moves, however small the roundings are. A program is at it as the problem
     is: there they leave a 0 what it is, and equal what is. What jumps all the same is excused no
@@ -93,17 +96,34 @@ def _off(
     def rounded(value: Array) -> Array:
         return np.asarray(value * (1 + epsilon * random.uniform(-1, 1, value.shape)))
 
+    line_of = partial(_rounded_inside, rounded=rounded) if inside else _as_it_is
     numbers = {name: rounded(value) for name, value in key.truth.items()}
     if not apart:
         numbers = {name: _together(value, key.truth[name]) for name, value in numbers.items()}
     for name in exercise.order:
-        expr = first_way(key.formulas.get(name, ()))
-        if expr is not None and name in key.truth:  # a Jacobian may be too large to have a value
-            line, known = _rounded_inside(expr, numbers, rounded) if inside else (expr, numbers)
-            numbers[name] = rounded(Values(known).of(line))
+        ways = [way for way in key.formulas.get(name, ()) if not is_jacobian(way)]
+        if ways and name in key.truth:  # a Jacobian may be too large to have a value
+            numbers[name] = rounded(_finite(ways, numbers, key.truth[name], line_of))
             if not apart:
                 numbers[name] = _together(numbers[name], key.truth[name])
     return numbers
+
+
+def _finite(
+    ways: Iterable[Expr], numbers: Mapping[str, Array], truth: Array, line_of: LineOf
+) -> Array:
+    """The value by the first way that has one: where p is 0, (y / p) · p has none, and y has."""
+    value = truth
+    for way in ways:
+        line, known = line_of(way, numbers)
+        value = Values(known).of(line)
+        if np.isfinite(value).all() or not np.isfinite(truth).all():
+            break
+    return value
+
+
+def _as_it_is(expr: Expr, numbers: Mapping[str, Array]) -> tuple[Expr, Mapping[str, Array]]:
+    return expr, numbers
 
 
 def _rounded_inside(
