@@ -10,6 +10,9 @@ import pytest
 from oracles.reading import Array, Problem
 from oracles.solved import solved
 
+from backprop_cli.algebra.expr import Sym, op
+from backprop_cli.readings.source import HELPERS
+from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.verify import verify
 
@@ -140,6 +143,37 @@ def test_equations_far_out(equations: list[str]) -> None:
     solution = solved({"values": values, "equations": equations, "train": ["W"]})
     assert solution.values["L"] == 1600
     np.testing.assert_allclose(solution.values["dL/dW"], [[1], [-1]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("far", [0.0, 2.0**40, 2.0**60])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("loss", "halves"), [("cross-entropy", 1), ("binary-cross-entropy", 2)])
+def test_what_all_logits_have_more_changes_nothing(
+    far: float, way: str, loss: str, halves: int
+) -> None:
+    convention = {"output_gradient": way} if loss == "cross-entropy" else {}
+    z = [far, far, far - 4096]
+    solution = solved(network(z, "softmax", loss, [0, 1, 0], convention=convention))
+    wanted = halves * np.log(2)
+    np.testing.assert_allclose(solution.values["L"], wanted, rtol=1e-15)
+    slope = [0.5 * halves, -0.5 * halves, 0]
+    np.testing.assert_allclose(solution.values["dL/dZ1"], slope, atol=1e-15)
+    if far == 2.0**60:  # no step moves a weight of that size
+        np.testing.assert_allclose(solution.values["L_new"], wanted, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["log_softmax", "log_others"])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_programs_lose_no_more_digits_than_values(name: str, axis: int | None) -> None:
+    space: dict[str, Any] = {"np": np}
+    for helper in HELPERS.values():
+        exec(helper.lines, space)  # noqa: S102
+    z = np.array([[0.0, 1.0], [0.5, 1.0]]) if axis is not None else np.array([0.5, 1.0, -2.0])
+    for far in (0, 2.0**50):
+        np.testing.assert_allclose(space[name](z + far, axis), space[name](z, axis), rtol=1e-12)
+        at = {"z": z + far}
+        wanted = evaluate(op(name, Sym("z"), axis=axis), at)
+        np.testing.assert_allclose(space[name](at["z"], axis), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("size", [800, 300, 40, 20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -260,6 +261,13 @@ def test_compiled_steps_are_the_plain_ones(update: str, monkeypatch: pytest.Monk
             assert wanted is not None
             np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-12)
         assert replay(other) == other
+
+
+def test_no_way_loses_digits_where_logits_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "values: {w: [0, 1], far: 1125899906842624, y: [0, 1]}\ntrain: [w]\nequations:\n"
+    text += "  - L = -sum(y * log_softmax(w + far))\nupdate: {rule: sgd, learning_rate: 1.0e-9}\n"
+    for way, trace in in_each_way(text, monkeypatch, steps=3):
+        np.testing.assert_allclose(trace.history, [math.log1p(math.exp(-1))] * 4, err_msg=way)
 
 
 OVERFLOWING = (

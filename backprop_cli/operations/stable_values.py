@@ -42,10 +42,15 @@ def _squeezed(kept: Array, axis: int | None, keep: int | None) -> Array:
 
 def logsumexp(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     """ln of the sum of e^x, the largest entry taken out before the exponential."""
-    top = np.max(x, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
+    top = _top(x, axis)
     sums = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return _squeezed(sums, axis, keep)
+
+
+def _top(x: Array, axis: int | None) -> Array:
+    """The largest entry along the axis, which stays; 0 for one that cannot be taken off."""
+    top = np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0.0)
 
 
 def softmax(x: Array, axis: int | None = None) -> Array:
@@ -55,8 +60,9 @@ def softmax(x: Array, axis: int | None = None) -> Array:
 
 
 def log_softmax(x: Array, axis: int | None = None) -> Array:
-    """ln of the softmax, without going through numbers that underflow."""
-    return np.asarray(x - logsumexp(x, axis=axis, keep=1))
+    """ln of the softmax, without numbers that underflow: ln 2 is lost in a sum with 10¹⁶."""
+    below = x - _top(x, axis)
+    return np.asarray(below - logsumexp(below, axis=axis, keep=1))
 
 
 def log_others(x: Array, axis: int | None = None) -> Array:
@@ -74,8 +80,9 @@ def _is_top(x: Array, axis: int | None) -> NDArray[np.bool_]:
 
 
 def _log_rest(x: Array, axis: int | None) -> Array:
-    others = np.where(_is_top(x, axis), -np.inf, x)
-    return np.asarray(logsumexp(others, axis, keep=1) - logsumexp(x, axis, keep=1))
+    below = x - _top(x, axis)
+    others = np.where(_is_top(x, axis), -np.inf, below)
+    return np.asarray(logsumexp(others, axis, keep=1) - logsumexp(below, axis, keep=1))
 
 
 def others_share(g: Array, x: Array, axis: int | None = None) -> Array:

@@ -264,23 +264,24 @@ def _mean(buffers: Buffers, node: Op) -> Array:
 
 
 def _exponentials(buffers: Buffers, node: Op) -> tuple[Op, Op, Op]:
-    """e^x less the largest entry, their sum, and the largest entry, along the node's axis."""
+    """What entries are less than the largest, e to the power of that, its sum along the axis."""
     (x,), axis = node.args, node.option("axis")
     top = op("max", x, axis=axis, keep=1)
-    powers = op("exp", op("sub", x, top))
+    below = op("sub", x, top)
+    powers = op("exp", below)
     total = op("sum", powers, axis=axis, keep=1)
-    buffers.keep(x, top, powers, total)
-    return powers, total, top
+    buffers.keep(x, top, below, powers, total)
+    return below, powers, total
 
 
 def _softmax(buffers: Buffers, node: Op) -> Array:
-    powers, total, _ = _exponentials(buffers, node)
+    _, powers, total = _exponentials(buffers, node)
     return buffers.read(op("div", powers, total))
 
 
 def _log_softmax(buffers: Buffers, node: Op) -> Array:
-    _, total, top = _exponentials(buffers, node)
-    return buffers.read(op("sub", node.args[0], op("add", op("log", total), top)))
+    below, _, total = _exponentials(buffers, node)
+    return buffers.read(op("sub", below, op("log", total)))
 
 
 def _power(buffers: Buffers, node: Op) -> Array:

@@ -90,10 +90,9 @@ class Exponentials:
 
     def __init__(self, registers: Registers, lane: list[int]) -> None:
         self.registers = registers
-        self.lane = lane
         self.top = largest(registers, lane)
-        less = [registers.sub(x, self.top) for x in lane]
-        self.each = [registers.apply("exp({0})", x) for x in less]
+        self.less = [registers.sub(x, self.top) for x in lane]
+        self.each = [registers.apply("exp({0})", x) for x in self.less]
         self.sum = registers.add(*self.each)
 
     def logarithm(self) -> int:
@@ -118,8 +117,9 @@ def largest(registers: Registers, lane: list[int]) -> int:
 
 
 def _log_softmax(registers: Registers, lane: list[int]) -> list[int]:
-    total = Exponentials(registers, lane).logarithm()
-    return [registers.sub(x, total) for x in lane]
+    found = Exponentials(registers, lane)
+    total = registers.apply("log({0})", found.sum)
+    return [registers.sub(x, total) for x in found.less]
 
 
 def _log_others(registers: Registers, lane: list[int]) -> list[int]:

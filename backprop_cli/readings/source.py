@@ -152,7 +152,8 @@ def softmax(z, axis=None):
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
 def log_softmax(z, axis=None):
-    return z - logsumexp(z, axis=axis, keepdims=True)
+    below = z - np.max(z, axis=axis, keepdims=True)  # no digits lost
+    return below - logsumexp(below, axis=axis, keepdims=True)
 
 def logsumexp(z, axis=None, keepdims=False):
     return np.logaddexp.reduce(z, axis=axis, keepdims=keepdims)
@@ -162,9 +163,9 @@ def first_largest(z, axis=None):
     return top & (np.cumsum(top, axis=axis).reshape(z.shape) == 1)
 
 def log_others(z, axis=None):  # ln(1 - softmax), of the largest through the others
-    top = first_largest(z, axis)
-    rest = logsumexp(np.where(top, -np.inf, z), axis, True)
-    of_top = rest - logsumexp(z, axis, True)
+    top, below = first_largest(z, axis), z - np.max(z, axis=axis, keepdims=True)
+    rest = logsumexp(np.where(top, -np.inf, below), axis, True)
+    of_top = rest - logsumexp(below, axis, True)
     return np.where(top, of_top, np.log1p(-np.where(top, 0, softmax(z, axis))))
 
 def others_share(g, z, axis=None):  # the sum over i != j of g_i p_j / (1 - p_i)
