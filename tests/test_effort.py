@@ -196,6 +196,18 @@ def test_lint_says_what_it_did_not_look_at() -> None:
     assert found <= {(one.kind, one.id, one.slips) for one in enough}
 
 
+def test_lint_looks_at_every_mistake_before_it_asks_what_would_help() -> None:
+    """Else what is found depends on advice: a variant seemed to hide what its original does not."""
+    model = load(PROBLEM).model
+    some, enough = (lint(Grader(model, most)) for most in (80_000, ENOUGH))
+    assert [(one.kind, one.id, one.slips) for one in some] == [
+        (one.kind, one.id, one.slips) for one in enough
+    ]
+    waits = [one for one in some if one.advice and "--max-work" in one.advice]
+    assert waits
+    assert {one.kind for one in waits} == {"accepted"}
+
+
 @pytest.mark.parametrize(("name", "told"), [("time/gru", True), ("three-layers", False)])
 def test_what_takes_seconds_is_announced(
     name: str, told: bool, capsys: pytest.CaptureFixture[str]

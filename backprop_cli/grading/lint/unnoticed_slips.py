@@ -47,6 +47,7 @@ OF_SLIPS: Final[tuple[Kind, ...]] = ("accepted", "invisible", "confused", "equiv
 MOST_DECIMALS = 10
 _TRIES = 12  # times that other numbers are drawn, with which the problem may have no values
 _ENOUGH = 6  # are enough where nothing has a corner, and every number shows what another does
+_OTHER_NUMBERS = "other numbers in the problem"
 _FAR = 20  # units that rounding on the way never makes up for
 
 Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
@@ -86,14 +87,24 @@ def slip_findings(
     it is not worked out how many decimals would help; what is `known` is left out. `others` are
     the values with other numbers, where they are there already: those of `other_numbers`.
     """
-    tried = _Tried(grader, unit, known, advises)
+    tried = _Tried(grader, unit, known)
     tried.others = None if others is None else [Values(one) for one in others]
+    found = _found(tried, names, kept)
+    if not advises:
+        yield from found
+        return
+    all_ = list(found)
+    left = list(tried.left_out())
+    for finding in all_:  # what would help takes long: it is asked once all is found
+        yield from kept(f"what would help in {finding.id}", tried.advised(finding))
+    yield from left
+
+
+def _found(tried: _Tried, names: Sequence[str], kept: Kept) -> Iterator[Finding]:
     for name in names:
         yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
         yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
-    if advises:
-        yield from tried.left_out()
 
 
 class _Sheet(Struct, frozen=True):
@@ -132,19 +143,17 @@ _EACH: Final = 2.7
 class _Tried:
     """The slips of one problem at one precision."""
 
-    def __init__(
-        self, grader: Grader, unit: Unit, known: Collection[tuple[str, ...]], advises: bool
-    ) -> None:
+    def __init__(self, grader: Grader, unit: Unit, known: Collection[tuple[str, ...]]) -> None:
         self.grader = grader
         self.unit = unit
         self.known = known
-        self.advises = advises
         self.true = Values(grader.key.truth)
         self.others: list[Values] | None = None
         self._wrong: dict[str, Wrong] = {}
         self._sheets: dict[Unit, _Sheet] = {}
         self._effort = Effort(grader.most_work, _EACH)
         self._left: dict[str, None] = {}  # quantities of which not every mistake was looked at
+        self._close: dict[tuple[str, str], Sequence[Array]] = {}  # what is accepted of each slip
 
     # Slips that go unnoticed ----------------------------------------------------------------------
 
@@ -164,21 +173,24 @@ class _Tried:
                 yield Finding("equivalent", name, message, None, (id,))
             else:
                 message = f"{title}: gives exactly the right values"
-                yield Finding("invisible", name, message, "other numbers in the problem", (id,))
+                yield Finding("invisible", name, message, _OTHER_NUMBERS, (id,))
 
     def _accepted(self, name: str, id: str, values: Sequence[Array]) -> Iterator[Finding]:
         close = [value for value in values if self.is_accepted(name, value, self.unit)]
         if not close:
             return
-        most = self.decimals_against(name, close) if self.advises else None
-        yield Finding(
-            "accepted",
-            name,
-            f"{SLIP_WORDS[id].title}: cannot be told from the right values",
-            f"{most} decimals" if most else "other numbers in the problem",
-            (id,),
-            most,
-        )
+        self._close[name, id] = close
+        message = f"{SLIP_WORDS[id].title}: cannot be told from the right values"
+        yield Finding("accepted", name, message, None, (id,))
+
+    def advised(self, finding: Finding) -> Iterator[Finding]:
+        """The same with what would help, as far as that can be worked out."""
+        if finding.kind != "accepted":
+            yield finding
+            return
+        most = self.decimals_against(finding.id, self._close[finding.id, finding.slips[0]])
+        other = f"{self._more} to see what would" if self._effort.is_over else _OTHER_NUMBERS
+        yield replace(finding, advice=f"{most} decimals" if most else other, decimals=most)
 
     def wrong(self, name: str) -> Wrong:
         """The formulas of every slip that can be worked out here.
@@ -228,7 +240,11 @@ class _Tried:
         most = self._effort.most
         message = f"not every mistake was looked at within {most:,} operations"
         for name in self._left:
-            yield Finding("left", name, message, f"--max-work {MORE * most:.0f}")
+            yield Finding("left", name, message, self._more)
+
+    @property
+    def _more(self) -> str:
+        return f"--max-work {MORE * self._effort.most:.0f}"
 
     def decimals_against(self, name: str, values: Sequence[Array]) -> int | None:
         """The fewest decimals at which wrong values are all noticed, and at one more."""
@@ -239,7 +255,7 @@ class _Tried:
                 continue  # the same digits
             units = (Unit(count), Unit(count + 1))
             if not any(self.is_accepted(name, one, unit) for one in values for unit in units):
-                return None if name in self._left else count
+                return None if self._effort.is_over else count
         return None
 
     def _more_decimals(self) -> Iterable[int]:
@@ -281,7 +297,7 @@ class _Tried:
             "confused",
             name,
             f"the same figures for: {', '.join(titles)}",
-            f"{most} decimals" if most else "other numbers in the problem",
+            f"{most} decimals" if most else _OTHER_NUMBERS,
             ids,
             most,
         )
