@@ -248,6 +248,26 @@ def test_a_single_number_a_few_units_off(typed: str, named: bool) -> None:
     assert ("digit-misread" in found) == named
 
 
+# 7.24 read for 1.24: X @ [7.24, -0.47, -1.45] = [8.388, -12.057, -3.584], the largest the coarsest.
+MISREAD_IN_A_BATCH = """values: {X: "1.05 0.58 -0.73; -1.94 1.63 -1.9; -0.32 1.74 0.31",
+  w: [1.24, -0.47, -1.45]}
+equations: [z = X @ w]
+grading: {precision: {significant: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("[8.39, -12.1, -3.58]", True),
+        ("[8.14, -11.6, -3.51]", False),  # of 7 for 1.24
+        ("[8.39, -12.1, -3.61]", False),
+    ],
+)
+def test_that_what_was_misread_is_sought_where_it_shows_most(typed: str, named: bool) -> None:
+    assert ("digit-misread" in _names(MISREAD_IN_A_BATCH, f"z: {typed}")["z"]) == named
+
+
 def test_a_digit_misread_where_a_value_is_only_taken_over() -> None:
     problem = """x: [1.2, -0.7]
 layers: [{weights: [[0.3, 0.8], [-0.5, 0.4]], activation: linear}]

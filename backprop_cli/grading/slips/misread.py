@@ -237,12 +237,14 @@ def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
 
 
 def _solved(given: Callable[[float], Array], start: float, wrong: Wrong) -> float | None:
-    """The number that gives the entry typed wrongly, found along secants."""
+    """The number that gives the wrong entry that tells it best, found along secants."""
     flat = np.flatnonzero(wrong.mask)
+    room = np.ravel(wrong.stands[1] - wrong.stands[0])
     goal = wrong.written.value.ravel()
     before, x = start, start + 0.5
     f_before, f = given(before).ravel(), given(x).ravel()
-    at = flat[int(np.argmax(np.abs(f - f_before)[flat]))]
+    moved = np.abs(f - f_before)
+    at = max(flat, key=lambda one: moved[one] / room[one] if room[one] else np.inf)
     for _ in range(_STEPS):
         slope = (f[at] - f_before[at]) / (x - before) if x != before else 0.0
         if not np.isfinite(slope) or slope == 0:
