@@ -172,4 +172,3 @@ def _gru(k: int, takes: Parts, keeps: Parts, _: Any) -> list[str]:
 _KINDS: Final[Mapping[str, Callable[[int, Parts, Parts, Any], list[str]]]] = MappingProxyType(
     {"RNN": _plain, "LSTM": _lstm, "GRU": _gru}
 )
-OVER_TIME: Final = frozenset(_KINDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page
     from backprop_cli.document.names import Names
     from backprop_cli.document.view import View
-    from backprop_cli.solving.verify import Check
     from backprop_cli.trace import Trace
-
-    Checks = Sequence[Check] | None
 
 
 def of_symbols(trace: Trace, shown: View) -> Said:
