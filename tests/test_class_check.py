@@ -249,6 +249,11 @@ def test_from_python_it_is_the_same_report(room: Path) -> None:
     assert report.gradebook() == check(room, "--format", "gradebook").stdout
     page = check(room, "--format", "html").stdout
     assert report.page() == page
+    check(room, "--feedback", str(room / "told"))
+    told = {one.stem: one.read_text("utf-8") for one in (room / "told").iterdir()}
+    assert {name: text.rstrip("\n") for name, text in report.replies().items()} == {
+        name: text.rstrip("\n") for name, text in told.items()
+    }
     with pytest.raises(backprop.Error, match="class list"):
         backprop.check_class(room / "variants" / "s01.yaml", words[1])
     with pytest.raises(backprop.Error, match="no such file"):

@@ -6,7 +6,7 @@ revealed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -117,6 +117,10 @@ def unread(student: str, files: Sequence[Unread], most: float) -> Submission:
     return ungraded(Sheet(student, files[0].file), most, listed(kinds))
 
 
+REPLIES: Final = ("text", "markdown", "html")
+"""The formats of a reply."""
+
+
 class FeedbackWriter:
     """Makes the reply to each sheet where it is graded; the folder is filled at the end."""
 
@@ -148,17 +152,24 @@ def write_replies(
     folder: Path,
     form: str,
     write: Callable[[str, Path], None],
-    known: Collection[str] | None = None,
+    roster: Roster | None,
 ) -> int:
-    """Writes the reply of each student, to the sheet that counts, and says how many there are.
+    """Writes the reply of each student and says how many there are.
 
-    Where a class is `known`, others get none. UserError where the folder cannot be made.
+    UserError where the folder cannot be made.
     """
-    found = {one: reply for one, reply in best(replies).items() if known is None or one in known}
+    found = that_count(replies, roster)
     make_folder(folder)
     for name, reply in _named(found):
         write(reply.text, folder / f"{name}{ENDING[form]}")
     return len(found)
+
+
+def that_count(replies: Iterable[Reply], roster: Roster | None) -> dict[str, Reply]:
+    """The reply to the sheet of each student that counts; who is on no `roster` gets none."""
+    known = None if roster is None else {one.id for one in roster.students}
+    found = best(replies)
+    return {one: reply for one, reply in found.items() if known is None or one in known}
 
 
 def _named(replies: Mapping[str, Reply]) -> Iterator[tuple[str, Reply]]:

@@ -342,8 +342,7 @@ def _wants_step_summary(options: Options) -> bool:
 def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster | None) -> None:
     from backprop_cli.classroom.gradebook import write_replies
 
-    known = None if roster is None else {one.id for one in roster.students}
-    count = write_replies(replies, folder, form, write_file, known)
+    count = write_replies(replies, folder, form, write_file, roster)
     click.echo(f"{count} replies in {folder}", err=True)
 
 

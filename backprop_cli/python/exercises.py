@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 from msgspec.structs import replace
 
@@ -17,7 +17,15 @@ from backprop_cli.grading.report_data import Result, Reveal, Submission, of_entr
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, door, expect, expect_text, expect_whole, told
+from backprop_cli.python.complaining import (
+    Error,
+    door,
+    expect,
+    expect_one_of,
+    expect_text,
+    expect_whole,
+    told,
+)
 from backprop_cli.python.showing import Shown
 from backprop_cli.report.formats import FORMATS
 
@@ -171,6 +179,7 @@ class ClassReport(Report):
         summary = replace(self._graded.summary, notes=notes)
         self._graded = replace(self._graded, summary=summary)
         self._roster = roster
+        self._unread = tuple(task.handed_in.unread_only())
 
     def page(self, *, reveal: Reveal = "what") -> str:
         """The report as one HTML file, with tables and bars."""
@@ -184,11 +193,30 @@ class ClassReport(Report):
         rows = map(writer.part, self._graded.submissions)
         return "".join(writer.text("", rows, lambda: self._graded.summary))
 
+    def replies(self, format: str = "text", *, reveal: Reveal = "what") -> dict[str, str]:  # noqa: A002
+        """What each student of the class is told, by student: `text`, `markdown` or `html`.
 
-def _settings(reveal: Reveal) -> Settings:
+        Who has handed nothing in gets no reply, and who has several sheets the one to the sheet
+        that counts. Error for an unknown format.
+        """
+        from backprop_cli.classroom.gradebook import REPLIES, FeedbackWriter, that_count, unread
+        from backprop_cli.report.facts import PrintedFormulas
+
+        showing.refuse_other(format, REPLIES)
+        settings = _settings(reveal, formula=PrintedFormulas(self._grader, False))
+        writer = FeedbackWriter(settings, self._graded.problem, format)
+        most = self._grader.most
+        others = (unread(student, files, most) for student, files in self._unread)
+        parts = map(writer.part, (*self._graded.submissions, *others))
+        return {one: reply.text for one, reply in that_count(parts, self._roster).items()}
+
+
+def _settings(reveal: Reveal, **others: Any) -> Settings:
+    from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
     from backprop_cli.report.settings import Settings
 
-    return Settings(reveal=reveal)
+    expect_one_of("reveal", reveal, get_args(Reveal))
+    return Settings(reveal=reveal, slip_words=dict(SLIP_WORDS), **others)
 
 
 def check_class(
