@@ -174,6 +174,15 @@ def _counted(written: Written, truth: Array, asked: Unit) -> Array:
     return np.asarray(count[written.present & (written.digits >= TELLING) & ~exact])
 
 
+def vague(written: Written, judged: Judged) -> Mask:
+    """Where an input stands for all that has its digits: where these are few, or it is wrong.
+
+    A wrong one needs two of them: with one, nearly anything follows from it.
+    """
+    told = significant(written.value, written.unit) >= TELLING
+    return np.asarray(judged.imprecise | (~np.asarray(judged.right) & told))
+
+
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
     return some(written.digits[written.present] >= TELLING)

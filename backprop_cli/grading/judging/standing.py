@@ -177,9 +177,8 @@ class Standing(Struct):
             low, high = np.where(judged.right, (low, high), own)
         kept = judged.right if reading.repaired else ~np.asarray(judged.imprecise)
         if reading.lax:
-            wide = self.typed_widely(name)
-            low = np.where(judged.imprecise, wide[0], low)
-            high = np.where(judged.imprecise, wide[1], high)
+            vague = few_digits.vague(self.written[name], judged)
+            low, high = np.where(vague, self.typed_widely(name), (low, high))
             kept = kept | judged.imprecise
         kept = kept | ~self.written[name].present
         if every(kept):
