@@ -190,6 +190,15 @@ def _below_far_end(value: Array, unit: Array, truth: Array) -> Mask:
     return (gap > _OF_CALCULATORS * end) & (gap < unit / 2) & (value * truth > 0)
 
 
+def is_far(value: Array, unit: Array, truth: Array, asked: Unit) -> Mask:
+    """Where a number is so far off that there is no need to look closer."""
+    if asked.significant:
+        return np.zeros(value.shape, dtype=bool)
+    size = np.maximum(1.0, np.maximum(np.abs(value), np.abs(truth)))
+    reach = 2 * np.maximum(unit, asked.at(truth)) + 1e-6 * size
+    return np.asarray(np.abs(value - truth) > reach)
+
+
 def is_right(
     value: Array, typed: Array, truth: Array, asked: Unit, assumed: bool = False
 ) -> tuple[Mask, Mask]:
