@@ -182,7 +182,8 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
     return frozenset(
         derivative_id(trace.loss, at_step(base, step))
         for over, base in found
-        for step in (*over.steps, over.last + 1, *(plus(over.letter, by) for by in range(-2, 3)))
+        for by in range(-len(over.steps), len(over.steps) + 1)
+        for step in (over.last + by, plus(over.letter, by))
     )
 
 
