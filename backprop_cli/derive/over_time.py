@@ -121,7 +121,7 @@ def _forms(
     """The forms, where they are at most two; none where the steps differ more."""
     far: dict[Expr, int] = {}
     each: list[Form] = []
-    for t, step in reversed(found.items()):  # from the start, where nothing is beyond the end
+    for t, step in reversed([*found.items()]):  # from the start, where nothing is beyond the end
         form = _form(step, t, over, first, far, rows=rows)
         each.append(_with_what_is_beyond(form, each[-1], far, over.last) if each else form)
     joined = [
