@@ -81,8 +81,8 @@ def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _winners_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     g, x = shapes
-    if (pooled := _pooled(x, pool_of(node))) != g:
-        raise ShapeError(f"of {described(x)} a window each is {described(pooled)}")
+    if (wanted := pooled(x, pool_of(node))) != g:
+        raise ShapeError(f"of {described(x)} a window each is {described(wanted)}")
     return x
 
 
