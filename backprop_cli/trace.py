@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols
-from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
+from backprop_cli.algebra.quantity import at_step, derivative_id, plain_id, quantity, step_of
 from backprop_cli.algebra.shapes import Shape, Size, plus
 from backprop_cli.readings.index_bases import Bases, bases_of
 
@@ -163,12 +163,22 @@ class Trace(Struct, frozen=True):
         stated = {id for id, each in self.given.items() if each.role != "constant"}
         return frozenset((*stated, *self.unknown, *(step.id for step in self.steps)))
 
+    @property
+    def states(self) -> frozenset[str]:
+        """The ids of what the update rule keeps of parameters, or works out on the way."""
+        return states_of((step.id, step.rule) for step in self.steps)
+
     def step(self, id: str) -> Step:
         """The step that gives `id`; KeyError where there is none."""
         for step in self.steps:
             if step.id == id:
                 return step
         raise KeyError(id)
+
+
+def states_of(rules: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Of ids with the rule of each, those of states."""
+    return frozenset(plain_id(id) for id, rule in rules if rule.endswith("-state"))
 
 
 # One formula for every step in time ---------------------------------------------------------------

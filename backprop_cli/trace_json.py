@@ -166,7 +166,9 @@ def _writing(trace: Trace) -> _Writing:
     layered = any(_OF_INPUTS.intersection(given.axes) for given in trace.given.values())
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     return _Writing(
-        Naming(Letters() if layered else None, trace.matrices, trace.quantities),
+        Naming(
+            Letters() if layered else None, trace.matrices, trace.quantities, states=trace.states
+        ),
         shapes | {step.id: step.shape for step in trace.steps},
         _indices(trace.convention),
         trace.bases,

@@ -56,6 +56,11 @@ def dilated(v: Any) -> Any:
     return np.array([v.w @ v.x[i : i + 5 : 2] for i in range(3)]) + v.b
 
 
+def padded(v: Any) -> Any:
+    z = np.pad(windows(np.pad(v.X, 1), v.K1) + v.b1, 1, constant_values=-np.inf)
+    return [[z[i : i + 3, j : j + 3].max() for j in (0, 2, 4)] for i in (0, 2, 4)]
+
+
 def own_activation(v: Any) -> Any:
     z = v.W1 @ v.X + v.b1
     return v.W2 @ (z * sigmoid(1.702 * z)) + v.b2
@@ -268,6 +273,7 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
     ),
     65: ("dL/dw", lambda v: [((z := dilated(v)) * (z > 0)) @ v.x[a : a + 3] for a in (0, 2, 4)]),
     66: ("w at the end", adamax),
+    67: ("H2", padded),
     53: ("f_dot", lambda v: 1 / v.x[0] + v.x[1]),
 }
 ENDS = {  # the textbook's last line, as it is printed

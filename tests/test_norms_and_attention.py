@@ -321,3 +321,21 @@ def test_the_definition_is_the_steps_put_in() -> None:
     values = drawn(4, Q=(3, 2), K=(3, 2), V=(3, 2))
     close(evaluate(node, values), solved(values, "O = attention(Q, K, V, mask=causal)")["O"])
     assert node.args == (Sym("Q"), Sym("K"), Sym("V"))
+
+
+@pytest.mark.parametrize(
+    ("values", "equation"),
+    [
+        ("X: [M, N], g: [N], b: [N], G: [M, N]", "O = batch_norm(X, g, b)"),
+        ("X: [n], g: [n], b: [n], G: [n]", "O = layer_norm(X, g, b)"),
+        ("X: [M, N], g: [N], b: [N], G: [M, N]", "O = layer_norm(X, g, b)"),
+    ],
+)
+def test_the_path_that_carries_nothing_is_said_in_letters_too(values: str, equation: str) -> None:
+    """Σ (x − μ) = 0; beside it, where something else is taken off, it is not said."""
+    text = f"shapes: {{{values}}}\nequations: ['{equation}', 'L = sum(G * O)']"
+    page = backprop.load(text).derive().render("text")
+    assert "Σ (X − μ_O) = 0: nothing comes through var_O" in page
+    other = "equations: ['m = mean(X)', 'v = mean((X - 2 * m)^2)', 'L = sum((X - m) / v)']"
+    page = backprop.load(f"shapes: {{X: [n]}}\n{other}").derive().render("text")
+    assert "nothing comes through" not in page

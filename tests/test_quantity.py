@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import backprop_cli as backprop
 from backprop_cli.algebra.quantity import (
     STATES,
     LayerName,
@@ -324,3 +325,22 @@ def test_ids_are_taken_apart_and_made_in_one_place(path: Path) -> None:
 def test_surgery_is_found(line: str) -> None:
     """Lines as they stood in many modules before there was one place."""
     assert any(re.search(pattern, line) for pattern in SURGERY.values())
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+def test_a_name_is_printed_as_a_state_only_where_the_rule_keeps_it(rule: str) -> None:
+    """Adam keeps m and v of w: u_w and s_w are names of the file's own, as with plain descent."""
+    problem = backprop.load(
+        f"""
+values: {{w: [0.5, 1], u_w: [2, 1], r_w: 1}}
+equations: ["z = u_w * w", "s_w = sum(z) + r_w", "L = s_w^2"]
+train: [w]
+update: {{rule: {rule}, learning_rate: 0.1}}
+"""
+    )
+    for page in (problem.solve().render("text"), problem.derive().render("text")):
+        assert not {"u(w)", "r(w)", "s(w)"} & set(re.findall(r"[a-z]\(w\)", page))
+        assert {"u_w", "s_w", "∂L/∂s_w"} <= set(re.split(r"[\s,()]+", page))
+        assert ("m(w)" in page) == ("v(w)" in page) == (rule == "adam")
+    assert "s(w)" not in problem.solve().render("latex")
+    assert r"s\left(w" not in str(problem.solve().trace["steps"])

@@ -9,8 +9,8 @@ from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.names import Names
 
 BASES = frozenset({"W1", "b1", "alpha"})
-LAYERS = Names(bases=BASES)
-EQUATIONS = Names(layers=False, bases=BASES)
+LAYERS = Names(bases=BASES, states=frozenset({"v_W1", "mhat_b1"}))
+EQUATIONS = Names(layers=False, bases=BASES, states=frozenset({"v_alpha"}))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,7 @@ def test_a_beta_is_of_a_layer_where_a_layer_has_it(id: str, symbol: str) -> None
         ("x1y", "x1y"),
         ("dL/dalpha", "∂L/∂α"),
         ("v_alpha", "v(α)"),
+        ("u_alpha", "u_α"),
         ("v_x", "vₓ"),
     ],
 )

@@ -310,6 +310,7 @@ ELSEWHERE = {
     "kernel-flipped": set(),  # or a kernel
     "one-position-only": set(),
     "wrong-stride": set(),
+    "wrong-padding": set(),
     "divided-by-one-less": set(),  # or a mean over more than two
 }
 """Slips that make no sense in every setting: where they do."""

@@ -280,6 +280,7 @@ def test_the_sheets_beside_the_problems_make_the_mistake_they_say(path: Path) ->
         "one-position": "one-position-only",
         "gradient-to-all": "gradient-to-all",
         "neighbours": "wrong-stride",
+        "zeros": "wrong-padding",
     }
     if path.stem not in slips:
         return

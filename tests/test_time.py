@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import backprop_cli as backprop
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
@@ -231,3 +232,21 @@ def test_steps_may_run_from_the_end_to_the_start() -> None:
 def test_a_range_that_ends_before_0_is_refused() -> None:
     with pytest.raises(UserError, match=r"2\.\.-1 ends before 0"):
         worked("values: {h_3: 1}\nequations:\n  - for t in 2..-1:\n    - h_t = h_{t+1}\n")
+
+
+@pytest.mark.parametrize(("steps", "refused"), [("T..1", True), ("1..T", False)])
+def test_a_letter_of_steps_runs_up(steps: str, refused: bool) -> None:
+    """What runs down is written with numbers; all that follows from that is not told as well."""
+    text = (
+        "shapes: {x: [T, d], y: [T, n], U: [n, d]}\n"
+        f"equations:\n  - for t in {steps}:\n      - g_t = tanh(U @ x[t])\n"
+        "  - L = sum(t in 1..T, half_squared_error(g_t, y[t]))\n"
+    )
+    if not refused:
+        assert "t = 1 … T" in backprop.load(text).derive().render("text")
+        return
+    with pytest.raises(backprop.Error) as caught:
+        backprop.load(text).derive()
+    (complaint,) = caught.value.complaints
+    assert complaint.message == "steps whose number is the letter T run up to it"
+    assert complaint.instead == "for t in 1..T:, or a number of them: 3..1"

@@ -330,3 +330,65 @@ def test_what_is_given_of_a_gate_is_said_by_its_name() -> None:
     assert re.search(r"b¹_g +bias of layer 1, gate g ", page)
     assert re.search(r"c¹₀ +cell of layer 1 before step 1 ", page)
     assert re.search(r"H¹₀ +state of layer 1 before step 1 ", page)
+
+
+# Two steps back ---------------------------------------------------------------------------------
+
+TWO_BACK = """
+values:
+  x: [[0.5], [-1], [2], [0.3], [1], [-0.4]]
+  y: [[0, 1], [0, 0], [1, -1], [0.5, 0], [0, 0.2], [1, 0]]
+  U: [[0.4], [-0.2]]
+  W: [[0.1, 0.6], [-0.4, 0.3]]
+  V: [[0.3, -0.2], [0.5, 0.1]]
+  h_0: [0.1, 0]
+  h_1: [0, -0.2]
+equations:
+  - for t in 2..6:
+      - z_t = U @ x[t] + W @ h_{t-1} + V @ h_{t-2}
+      - h_t = tanh(z_t)
+  - L = sum(t in 2..6, sum((h_t - y[t])^2) / 2)
+train: [U, W, V]
+"""
+
+
+def two_back(v: Mapping[str, Array]) -> float:
+    h, loss = {0: v["h_0"], 1: v["h_1"]}, 0.0
+    for t in range(2, 7):
+        h[t] = np.tanh(v["U"] @ v["x"][t - 1] + v["W"] @ h[t - 1] + v["V"] @ h[t - 2])
+        loss += ((h[t] - v["y"][t - 1]) ** 2).sum() / 2
+    return loss
+
+
+def test_a_state_two_steps_back_is_one_formula_for_all_steps() -> None:
+    """Values are those of a loop, gradients its differences; δ is 0 at two steps behind the end."""
+    solution = backprop.load(TWO_BACK).solve()
+    v = {name: solution[name] for name in ("x", "y", "U", "W", "V", "h_0", "h_1")}
+    assert float(solution["L"]) == pytest.approx(two_back(v), rel=1e-12)
+    for name in ("U", "W", "V"):
+        for place in np.ndindex(v[name].shape):
+            step = np.zeros_like(v[name])
+            step[place] = 1e-6
+            above, below = (two_back({**v, name: v[name] + sign * step}) for sign in (1, -1))
+            slope = (above - below) / 2e-6
+            assert solution[f"dL/d{name}"][place] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+    page = solution.render("text")
+    assert "∂L/∂hₜ = hₜ − yₜ + Vᵀ δₜ₊₂ + Wᵀ δₜ₊₁\n" in page
+    assert "δₜ = ∂L/∂zₜ, and δ₇ = δ₈ = 0" in page
+    assert "for t = 6" not in page
+    assert "∂L/∂V = Σₜ δₜ hₜ₋₂ᵀ" in page
+
+
+def test_a_state_two_steps_back_for_any_number_of_steps() -> None:
+    shapes = "x: [T, d], y: [T, n], h_0: [n], h_1: [n], U: [n, d], W: [n, n], V: [n, n]"
+    head, _, rest = TWO_BACK.partition("equations:")
+    assert "values" in head
+    page = (
+        backprop.load(f"shapes: {{{shapes}}}\nequations:{rest.replace('2..6', '2..T')}")
+        .derive()
+        .render("text")
+    )
+    assert "for t = T, …, 2, and 0 behind the last step, at T+1 and T+2" in page
+    assert "δₜ₊₂ (n)" in page
+    assert "hₜ₋₂ (n)" in page
+    assert "T-1" not in page

@@ -304,6 +304,18 @@ def test_nothing_is_carried_from_what_is_copied_from_the_problem() -> None:
     assert "Z1 is copied from X" in found["L"].message
 
 
+def test_of_several_alike_the_first_of_the_problem_is_named() -> None:
+    """In every run: no order of a set, which is another in each, gets into a report."""
+    alike = ", ".join(f"{letter}: [1, 2]" for letter in "kjhgfdca")
+    added = " + ".join("kjhgfdca")
+    problem = f"values: {{{alike}}}\nequations: [z = {added}, L = sum(z)]\nask: [z, L]\n"
+    found = graded(problem, "z: [1.00, 2.00], L: 3.00")
+    assert "z is copied from k, " in found["L"].message
+    for zeros in ("0", "-0"):
+        held = graded(problem.replace("k: [1, 2]", f"k: [{zeros}, 2]"), "z: [0, 2], L: 2")
+        assert "z is copied from k, " in held["L"].message
+
+
 def test_what_is_half_zero_is_carried() -> None:
     """The loss from (0, 11, .5) is 60.625."""
     assert graded(VECTOR, "Z1: [0, 11, .5], L: 60.63")["L"].verdict == "carried"

@@ -17,6 +17,8 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 
 _LARGEST = Fraction(sys.float_info.max)
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+LOWEST = Op("lowest", ())
+"""−∞, which a maximum leaves out."""
 
 
 def size(length: int | str) -> Expr:

@@ -10,6 +10,7 @@ from backprop_cli.algebra.build import added
 from backprop_cli.algebra.expr import Expr, Op, addends, op, rewrite, symbols, walk
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
 from backprop_cli.derive.over_time import Block, Family, in_blocks, step_behind, summed
+from backprop_cli.errors import listed
 from backprop_cli.trace import OverTime, Step, Trace, at_letter, name_at_letter
 
 
@@ -123,7 +124,8 @@ def _of_family(trace: Trace, over: OverTime, family: Family) -> Iterator[Step]:
         start = f"{over.length}-1" if len(family.forms) > 1 else over.length
         note = f"for {over.letter} = {start}, …, {over.first}"
         if form.later and len(family.forms) == 1:
-            note += f", and 0 behind the last step, at {over.length}+1"
+            beyond = listed([f"{over.length}+{by}" for by in range(1, form.reach + 1)])
+            note += f", and 0 behind the last step, at {beyond}"
         rule = "through-time" if family.through_time else "at-every-step"
         yield replace(step, id=family.name, expr=form.expr, note=note, rule=rule)
 

@@ -17,12 +17,13 @@ class Form(Struct, frozen=True):
     """What a gradient is at some steps, in the letter that counts them.
 
     `own` are the terms that come from the step itself, `later` those from steps behind it, which
-    the last step has not.
+    the last steps have not; `reach` is how many steps behind it the farthest of them is.
     """
 
     steps: tuple[int, ...]
     own: tuple[Expr, ...]
     later: tuple[Expr, ...]
+    reach: int = 0
 
     @property
     def expr(self) -> Expr:
@@ -118,25 +119,47 @@ def _forms(
     found: Mapping[int, Step], over: OverTime, first: int, *, rows: bool
 ) -> tuple[Form, ...]:
     """The forms, where they are at most two; none where the steps differ more."""
-    each = [_form(step, t, over, first, rows=rows) for t, step in found.items()]
-    if len(each) > 1 and each[0].own == each[1].own and not each[0].later:
-        each[0] = Form(each[0].steps, each[1].own, each[1].later)
+    far: dict[Expr, int] = {}
+    each: list[Form] = []
+    for t, step in reversed([*found.items()]):  # from the start, where nothing is beyond the end
+        form = _form(step, t, over, first, far, rows=rows)
+        each.append(_with_what_is_beyond(form, each[-1], far, over.last) if each else form)
     joined = [
         Form(tuple(t for form in group for t in form.steps), *parts)
         for parts, group in (
-            (parts, [*group]) for parts, group in groupby(each, lambda form: (form.own, form.later))
+            (parts, [*group])
+            for parts, group in groupby(
+                reversed(each), lambda form: (form.own, form.later, form.reach)
+            )
         )
     ]
     return tuple(joined) if len(joined) <= 2 else ()
 
 
-def _form(step: Step, t: int, over: OverTime, first: int, *, rows: bool) -> Form:
+def _form(
+    step: Step, t: int, over: OverTime, first: int, far: dict[Expr, int], *, rows: bool
+) -> Form:
+    """What a gradient is at one step; `far` is told how far behind it each later term is."""
     own: list[Expr] = []
     later: list[Expr] = []
     for term in addends(step.expr):
-        kind = later if is_later(term, over, t) else own
-        kind.append(at_letter(term, over, t, first, rows=rows))
-    return Form((t,), tuple(own), tuple(later))
+        written = at_letter(term, over, t, first, rows=rows)
+        behind = step_behind(term, over)
+        if behind is None or behind <= t:
+            own.append(written)
+        else:
+            later.append(written)
+            far[written] = behind - t
+    return Form((t,), tuple(own), tuple(later), max((far[term] for term in later), default=0))
+
+
+def _with_what_is_beyond(form: Form, before: Form, far: Mapping[Expr, int], last: int) -> Form:
+    """A form with the terms of the step before it that are 0 here, since there is no such step."""
+    (t,) = form.steps
+    there = tuple(term for term in before.later if t + far[term] <= last)
+    if (form.own, form.later) != (before.own, there):
+        return form
+    return Form(form.steps, before.own, before.later, before.reach)
 
 
 def summed(expr: Expr, over: OverTime, first: int) -> Expr | None:

@@ -45,7 +45,8 @@ _UNITS = (("e", "u", "d", "unit"), ("E", "D", "J", "Unit"))
 
 
 class Names(Struct, frozen=True):
-    """What ids are called in one output. `bases` are the ids that states may belong to.
+    """What ids are called in one output. `bases` are the ids of quantities, `states` those of what
+    an update rule keeps of them.
 
     `counting` says what entries are counted from.
     """
@@ -59,6 +60,7 @@ class Names(Struct, frozen=True):
     roles: Mapping[str, Role] = field(default_factory=dict)
     counting: Bases = Bases()
     latin: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
 
     @property
     def naming(self) -> Naming:
@@ -69,6 +71,7 @@ class Names(Struct, frozen=True):
             self.bases,
             self.deltas,
             self.latin,
+            self.states,
         )
 
     @property
@@ -144,6 +147,7 @@ def names_of(trace: Trace, view: View) -> Names:
         roles,
         trace.bases,
         taken_by_functions(step.expr for step in trace.steps),
+        trace.states,
     )
 
 
@@ -178,7 +182,8 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
     return frozenset(
         derivative_id(trace.loss, at_step(base, step))
         for over, base in found
-        for step in (*over.steps, over.last + 1, *(plus(over.letter, by) for by in range(-2, 3)))
+        for by in range(-len(over.steps), len(over.steps) + 1)
+        for step in (over.last + by, plus(over.letter, by))
     )
 
 

@@ -80,7 +80,7 @@ def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
         for id, shape in shapes.items():
             base, _, step = id.rpartition("_")
             if step == over.letter:
-                around = (plus(over.letter, -1), plus(over.letter, 1))
+                around = (plus(over.letter, by) for by in range(-over.last, over.last + 1))
                 others = (*around, over.length, over.first)
                 found |= dict.fromkeys((at_step(base, other) for other in others), shape)
             elif id in trace.unknown and len(shape) == 2:

@@ -135,17 +135,22 @@ class OverTimeMaker(Struct, frozen=True):
     def notes(self, block: Block) -> Iterator[str]:
         """What δ is, that nothing comes to the last step, and why the shortcut holds."""
         names, over = self.formulas.names, block.over
+        forms = [form for family in block.families for form in family.forms]
+        reach = [form.reach for form in forms]
         for family in block.families:
             if family.name in names.deltas:
                 plain = replace(names, deltas=frozenset())
-                after = derivative_id(quantity(family.name).name, f"{family.base}_{over.last + 1}")
-                sign = "=" if after in names.deltas else ""
-                nothing = f", and {names.text(after)} = 0" if sign else ""
+                of = quantity(family.name).name
+                after = [
+                    derivative_id(of, f"{family.base}_{over.last + by}")
+                    for by in range(1, max(reach, default=1) + 1)
+                ]
+                known = [names.text(id) for id in after if id in names.deltas]
+                nothing = f", and {' = '.join(known)} = 0" if known else ""
                 yield f"{names.text(family.name)} = {plain.text(family.name)}{nothing}"
-        if any(form.own and form.later for each in block.families for form in each.forms):
-            yield (
-                f"what has {over.letter}+1 in it comes from later steps, the rest is the step's own"
-            )
+        if any(form.own and form.later for form in forms):
+            behind = " or ".join(f"{over.letter}+{by}" for by in range(1, max(reach) + 1))
+            yield f"what has {behind} in it comes from later steps, the rest is the step's own"
         steps = (self.step(id) for family in block.families for id in family.ids.values())
         said = (step.note for step in steps if step.rule != "sum-over-paths")
         yield from dict.fromkeys(in_symbols(note, names) for note in said if note)

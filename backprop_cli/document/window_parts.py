@@ -21,7 +21,7 @@ from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Step
 
-_POOLING = ("max_pool", "mean_pool")
+_POOLING = ("max_pool", "mean_pool", "sum_pool")
 _LONGEST = 160  # parts of a window that is written out
 _MOST_WINDOWS = 6  # of a step that pools, all of which are written out
 _INDEX = {"conv": "fij", "conv_kernel": "fcuv"}
@@ -29,9 +29,10 @@ _SUMMED = {"conv": "cuvmprst", "conv_kernel": "ijmprst"}
 
 
 def _windowed(step: Step) -> Op | None:
-    """The operation that slides a window in the formula of a step."""
+    """What slides a window in the formula of a step; where a gradient goes back, no pooling."""
+    sliding = SLIDING if step.phase != "forward" else {*SLIDING, *_POOLING}
     for node in walk(step.expr):
-        if isinstance(node, Op) and node.name in (*SLIDING, *_POOLING):
+        if isinstance(node, Op) and node.name in sliding:
             return node
     return None
 
@@ -114,7 +115,7 @@ def notes(step: Step, formulas: Formulas) -> Iterator[str]:
 
 
 def _winners(node: Op, formulas: Formulas) -> Iterator[str]:
-    g, x = node.args
+    g, (x, width) = node.args[0], _named(node.args[1])
     values = formulas.known.values
     if not (isinstance(g, Sym) and isinstance(x, Sym) and g.name in values and x.name in values):
         return
@@ -122,13 +123,21 @@ def _winners(node: Op, formulas: Formulas) -> Iterator[str]:
     shares = evaluate(_shares(node), values)
     for place, inside in islice(windows_at(values[g.name].shape, how), _MOST_WINDOWS):
         own = [
-            bases.entry(x.name, at)
+            bases.entry(x.name, (*at[: -how.axes], *(i - width for i in at[-how.axes :])))
             for at, share in zip(inside, shares[place], strict=True)
             if share
         ]
         what = bases.entry(g.name, place)
         amount = formulas.drawn.digits.one(float(values[g.name][place]))
         yield f"{what} = {amount} goes to {own[0] + ' alone' if len(own) == 1 else listed(own)}"
+
+
+def _named(picture: Expr) -> tuple[Expr, int]:
+    """What has a name in what is pooled, and how much is put around it."""
+    match picture:
+        case Op("low_padded", (inner,)):
+            return inner, picture.whole("width")
+    return picture, 0
 
 
 def _shares(node: Op) -> Expr:

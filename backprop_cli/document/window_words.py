@@ -12,14 +12,14 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.sliding import sliding
 from backprop_cli.operations.table import Sizes
 
-_POOLING = ("max_pool", "mean_pool")
+_POOLING = ("max_pool", "mean_pool", "sum_pool")
 _GOES = {
     "conv_kernel": "every place of the kernel adds up",
     "conv_transpose": "each entry through every window it is in",
     "to_winners": "each entry goes to the largest of its window",
     "to_windows": "each entry goes to all entries of its window",
 }
-WINDOWED = frozenset({*SLIDING, *_POOLING, *_GOES})
+WINDOWED = frozenset({*SLIDING, *_POOLING, *_GOES, "zero_padded"})
 
 
 _PUT = "each entry puts the kernel, that many times, where its window is; what overlaps adds up"
@@ -33,8 +33,11 @@ def of_windows(
         yield _PUT
     elif node.name in _GOES:
         yield _GOES[node.name]
-    if node.name in _POOLING:
+    if node.name in _POOLING and not goes_back:
         yield _windows(node, shapes, names)
+        yield from _around(node)
+    if node.name == "zero_padded" and goes_back and node.whole("width") < 0:
+        yield _padded(node.whole("width"))
     if node.name in SLIDING:
         yield from _zeros(node, shapes, names)
 
@@ -45,6 +48,18 @@ def _windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> str:
     size = (" x " if names.ascii else " × ").join([str(how.size)] * how.axes)
     moved = f", which move {how.stride} at a time" if how.stride != how.size else ""
     return f"windows of {size}{moved}"
+
+
+def _around(node: Op) -> Iterator[str]:
+    """What is put around what is pooled, and whether it counts."""
+    match node.args[0]:
+        case Op("low_padded") as wide:
+            width = wide.whole("width")
+            what = "−∞" if width == 1 else f"{width} × −∞"
+            yield f"pad puts {what} on every side, which is never the largest"
+        case Op("zero_padded", (Sym(),)) as wide:
+            counted = "" if node.name == "sum_pool" else ", which count in every mean"
+            yield _padded(wide.whole("width")) + counted
 
 
 def _zeros(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:

@@ -298,7 +298,12 @@ def spaced(writer: Writer, node: Op) -> Part:
 
 def pooled(writer: Writer, node: Op) -> Part:
     """maxpool(X), with the size of the windows below where it is not 2 × 2."""
-    words = {"max_pool": "maxpool", "mean_pool": "meanpool", "window_entries": "windows"}
+    words = {
+        "max_pool": "maxpool",
+        "mean_pool": "meanpool",
+        "sum_pool": "sumpool",
+        "window_entries": "windows",
+    }
     return applied(_of_size(words.get(node.name, "unpool"), node), writer.part(node.args[0]))
 
 

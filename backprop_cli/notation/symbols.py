@@ -14,12 +14,14 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import (
     Letters,
+    Quantity,
     Second,
     from_outside,
     layer_name,
     loss_part,
     quantity,
     second_derivative,
+    state_id,
     step_id,
     whole_id,
 )
@@ -82,9 +84,9 @@ _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
-    `matrices` are quantities that are one, or more than one; `bases` are the ids that states may
-    belong to; `deltas` are the gradients that are written δ; `latin` are the Greek letters that are
-    written out, since a function is called by them.
+    `matrices` are quantities that are one, or more than one; `bases` are the ids of quantities,
+    `states` those of what an update rule keeps of them; `deltas` are the gradients that are written
+    δ; `latin` are the Greek letters that are written out, since a function is called by them.
     """
 
     letters: Letters | None = None
@@ -92,6 +94,13 @@ class Naming(Struct, frozen=True):
     bases: frozenset[str] = frozenset()
     deltas: frozenset[str] = frozenset()
     latin: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+
+    def read(self, id: str) -> Quantity:
+        """What an id says; u_w is a name of the user's own where no rule keeps a u of w."""
+        found = quantity(id, self.bases)
+        own = found.state and state_id(found.state, found.name) not in self.states
+        return quantity(id) if own else found
 
 
 class Symbol(Struct, frozen=True):
@@ -104,7 +113,7 @@ class Symbol(Struct, frozen=True):
 @lru_cache(maxsize=4096)
 def symbol(naming: Naming, id: str) -> Symbol:
     """The symbol of a quantity."""
-    read = quantity(id, naming.bases)
+    read = naming.read(id)
     if read.step != 1:
         step = row(Sign("(", bare=True), Word(f"step {read.step}"), Sign(")", bare=True))
         first = symbol(naming, step_id(id, 1)).node

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 def some(mask: NDArray[np.bool_] | np.bool_ | bool) -> bool:
     """Whether any entry is true."""
-    return b"\x01" in np.asarray(mask).tobytes()
+    return b"\x01" in (mask if isinstance(mask, np.ndarray) else np.asarray(mask)).tobytes()
 
 
 def every(mask: NDArray[np.bool_] | np.bool_ | bool) -> bool:
     """Whether all entries are."""
-    return b"\x00" not in np.asarray(mask).tobytes()
+    return b"\x00" not in (mask if isinstance(mask, np.ndarray) else np.asarray(mask)).tobytes()
 
 
 def most(sizes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from backprop_cli.operations.record import (
 )
 from backprop_cli.operations.sliding import AXES, Sliding, axes_of, count, in_numbers, split, whole
 
-_POOLING = {"size": 2, "stride": None, "axes": None}
+POOLS = {"size": 2, "stride": None, "axes": None}
 
 
 class Pool(Struct, frozen=True):
@@ -56,7 +56,7 @@ def pool_of(node: Op, shape: Shape = (1,) * AXES) -> Pool:
     return Pool(axes, size, whole(node, "stride", size))
 
 
-def _picture(shape: Shape, how: Pool) -> tuple[Shape, Shape]:
+def picture(shape: Shape, how: Pool) -> tuple[Shape, Shape]:
     """The channels, if there are any, and the places over which windows slide."""
     before, places = split(shape, how.axes)
     if len(places) < how.axes or len(before) > 1:
@@ -65,8 +65,9 @@ def _picture(shape: Shape, how: Pool) -> tuple[Shape, Shape]:
     return before, places
 
 
-def _pooled(shape: Shape, how: Pool) -> Shape:
-    before, places = _picture(shape, how)
+def pooled(shape: Shape, how: Pool) -> Shape:
+    """The shape of what has a number for each window."""
+    before, places = picture(shape, how)
     if not all_known(places):
         raise ShapeError("pooling needs sizes that are numbers")
     return before + tuple(
@@ -75,18 +76,18 @@ def _pooled(shape: Shape, how: Pool) -> Shape:
 
 
 def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
-    return _pooled(shapes[0], pool_of(node, shapes[0]))
+    return pooled(shapes[0], pool_of(node, shapes[0]))
 
 
 def _winners_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     g, x = shapes
-    if (pooled := _pooled(x, pool_of(node))) != g:
-        raise ShapeError(f"of {described(x)} a window each is {described(pooled)}")
+    if (wanted := pooled(x, pool_of(node))) != g:
+        raise ShapeError(f"of {described(x)} a window each is {described(wanted)}")
     return x
 
 
 def _unpooled(shape: Shape, how: Pool) -> Shape:
-    before, places = _picture(shape, how)
+    before, places = picture(shape, how)
     return before + tuple((in_numbers(n) - 1) * how.stride + how.size for n in places)
 
 
@@ -122,6 +123,11 @@ def _max_pool(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 def _mean_pool(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     how = pool_of(node, rules.shape(node.args[0]))
     return (build.div(op("to_windows", g, **how.options), num(how.size**how.axes)),)
+
+
+def _sum_pool(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    how = pool_of(node, rules.shape(node.args[0]))
+    return (op("to_windows", g, **how.options),)
 
 
 def _unpool_max(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
@@ -185,10 +191,13 @@ def _max_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
     return write.largest(*_in_window(node, index, write))
 
 
+def _sum_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
+    return write.total(node, *_in_window(node, index, write))
+
+
 def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
     how = pool_of(node, write.shape(node.args[0]))
-    total = write.total(node, *_in_window(node, index, write))
-    return build.div(total, num(how.size**how.axes))
+    return build.div(_sum_pool_entry(node, index, write), num(how.size**how.axes))
 
 
 def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
@@ -216,7 +225,7 @@ def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
     return write.total(node, [((g, axis),) for axis in range(rank - how.axes, rank)], term)
 
 
-WINDOWED = SLIDING | {"max_pool", "mean_pool", "to_winners"}
+WINDOWED = SLIDING | {"max_pool", "mean_pool", "sum_pool", "to_winners"}
 """Operations of which one window says more than the whole."""
 
 POOLING = (
@@ -233,7 +242,7 @@ POOLING = (
             op("window_sums", g, **pool_of(node, rules.shape(node.args[0])).options),
         ),
         entry=_windows_entry,
-        options={**_POOLING, "axes": AXES},
+        options={**POOLS, "axes": AXES},
         public=False,
         moves=True,
     ),
@@ -245,7 +254,7 @@ POOLING = (
         values.windows_sum,
         pullback=lambda g, r, node, rules: (op("window_entries", g, **pool_of(node).options),),
         entry=_windows_sum_entry,
-        options={**_POOLING, "axes": AXES},
+        options={**POOLS, "axes": AXES},
         public=False,
         rises=True,
         adds=True,
@@ -258,7 +267,7 @@ POOLING = (
         values.max_pool,
         pullback=_max_pool,
         entry=_max_pool_entry,
-        options=_POOLING,
+        options=POOLS,
         kink="max",
         rises=True,
         exact=True,
@@ -274,8 +283,22 @@ POOLING = (
         definition=lambda node, rules: op(
             "mean", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
         ),
-        options=_POOLING,
+        options=POOLS,
         taken=False,
+    ),
+    Operation(
+        "sum_pool",
+        "sum of each window",
+        Notation("special", "sumpool"),
+        _pool_shape,
+        pullback=_sum_pool,
+        entry=_sum_pool_entry,
+        definition=lambda node, rules: op(
+            "sum", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
+        ),
+        options=POOLS,
+        public=False,
+        adds=True,
     ),
     Operation(
         "to_windows",
@@ -287,7 +310,7 @@ POOLING = (
         definition=lambda node, rules: _put_back(
             _in_windows(node.args[0], pool_of(node), rules), pool_of(node)
         ),
-        options={**_POOLING, "axes": AXES},
+        options={**POOLS, "axes": AXES},
         public=False,
         adds=True,
     ),
@@ -300,7 +323,7 @@ POOLING = (
         pullback=_unpool_max,
         entry=_unpooled_entry,
         definition=_winners,
-        options={**_POOLING, "axes": AXES, "at_tie": "first"},
+        options={**POOLS, "axes": AXES, "at_tie": "first"},
         public=False,
         exact=True,
     ),

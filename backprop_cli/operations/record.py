@@ -190,8 +190,8 @@ class Operation(Struct, frozen=True):
     call a result by the word, as `var` is the variance beside the mean `mu`, it is not.
 
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
-    picks entries, repeats them and puts 0 beside them, and so rises, too. `exact`: it brings no new
-    digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits.
+    picks entries, repeats them and puts 0 or −∞ beside them, and so rises, too. `exact`: it brings
+    no new digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits.
     `multiplies`: whoever has a calculator works out a sum of such products in one go. `divides`: by
     its second argument. `in_one_step`: nobody writes down anything within it, it being one key of a
     calculator. `least`: its values are never below. `vanishes`: they are above 0, and so small

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -213,8 +213,20 @@ def of_slice(node: Op, index: Index, write: Entries) -> Expr:
         Op("stack", tuple(write.terms(along, lambda chosen, arg=arg: entry(arg, chosen))))  # type: ignore[misc]
         for arg in node.args
     ]
+    own = places.index(index)
+    if build.LOWEST in slices[0].args:
+        return _of_those_there(node, slices[0].args, own)
     found = Op(node.name, tuple(slices), _without_axis(node))
-    return op("at", found, index=(places.index(index),))
+    return op("at", found, index=(own,))
+
+
+def _of_those_there(node: Op, entries: Sequence[Expr], own: int) -> Expr:
+    """The share of one entry where −∞, of which there is none, stands beside it."""
+    if entries[own] == build.LOWEST:
+        return build.ZERO
+    there = [place for place, entry in enumerate(entries) if entry != build.LOWEST]
+    found = Op(node.name, (Op("stack", tuple(entries[k] for k in there)),), _without_axis(node))
+    return op("at", found, index=(there.index(own),))
 
 
 erf = np.vectorize(math.erf, otypes=[float])

@@ -17,6 +17,7 @@ from backprop_cli.operations.convolutions import CONVOLUTIONS
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
 from backprop_cli.operations.inverses import INVERSES
 from backprop_cli.operations.linear import PRODUCTS
+from backprop_cli.operations.padded_pooling import PADDED_POOLING
 from backprop_cli.operations.pooling import POOLING
 from backprop_cli.operations.record import (
     Along,
@@ -77,6 +78,7 @@ TABLE = MappingProxyType(
             *WORKED_OUT,
             *CONVOLUTIONS,
             *POOLING,
+            *PADDED_POOLING,
             *TURNING,
         )
     }
@@ -226,7 +228,8 @@ class InNumbers:
 
     def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """The largest of these, two at a time."""
-        return reduce(lambda one, other: op("maximum", one, other), self.terms(along, body))
+        found = [term for term in self.terms(along, body) if term != build.LOWEST] or [build.LOWEST]
+        return reduce(lambda one, other: op("maximum", one, other), found)
 
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""

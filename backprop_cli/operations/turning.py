@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,16 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, combined, described
 from backprop_cli.operations import window_values as values
-from backprop_cli.operations.record import Entries, Index, Notation, Operation, Rules, Shares
+from backprop_cli.operations.record import (
+    Entries,
+    Entry,
+    Index,
+    Notation,
+    Operation,
+    Rules,
+    Shares,
+    UnknownPlaceError,
+)
 from backprop_cli.operations.sliding import AXES, split, within
 from backprop_cli.operations.structure import sizes
 
@@ -49,15 +59,22 @@ def _pad(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
     return (op("zero_padded", g, width=same, axes=_axis_kept(node)),)
 
 
-def _pad_entry(node: Op, index: Index, write: Entries) -> Expr:
-    axes, widths = _axes_option(node), _widths(node)
-    before, at = split(index, axes)
-    inner = tuple(place - width for place, width in zip(at, widths, strict=True))
-    if max(widths) > 0:
-        room = write.shape(node.args[0])[len(before) :]
-        if not within(tuple(map(operator.index, inner)), room):
-            return build.ZERO
-    return write.at(node.args[0], (*before, *inner))
+def _pad_entry(around: Expr) -> Entry:
+    """An entry of what has the same number all around it."""
+
+    def entry(node: Op, index: Index, write: Entries) -> Expr:
+        axes, widths = _axes_option(node), _widths(node)
+        before, at = split(index, axes)
+        inner = tuple(place - width for place, width in zip(at, widths, strict=True))
+        if max(widths) > 0:
+            if not all_known(inner):
+                raise UnknownPlaceError
+            room = write.shape(node.args[0])[len(before) :]
+            if not within(tuple(map(operator.index, inner)), room):
+                return around
+        return write.at(node.args[0], (*before, *inner))
+
+    return entry
 
 
 def _spaced_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -131,10 +148,34 @@ TURNING = (
         _pad_shape,
         values.pad,
         pullback=_pad,
-        entry=_pad_entry,
+        entry=_pad_entry(build.ZERO),
         options={"width": ..., "axes": AXES},
         public=False,
         moves=True,
+    ),
+    Operation(
+        "low_padded",
+        "−∞ around, which is never the largest",
+        Notation("special", "pad"),
+        _pad_shape,
+        partial(values.pad, fill=-np.inf),
+        pullback=_pad,
+        entry=_pad_entry(build.LOWEST),
+        options={"width": ..., "axes": AXES},
+        public=False,
+        moves=True,
+    ),
+    Operation(
+        build.LOWEST.name,
+        "less than any number",
+        Notation("special", "−∞", r"-\infty"),
+        lambda _, __: (),
+        lambda: np.asarray(-np.inf),
+        arity=0,
+        pullback=lambda g, r, node, rules: (),
+        public=False,
+        rises=True,
+        exact=True,
     ),
     Operation(
         "zeros_between",

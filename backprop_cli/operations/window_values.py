@@ -34,8 +34,11 @@ class Factors(Struct, frozen=True):
         return np.asarray(self.left @ self.right).reshape(self.shape)
 
 
-def pad(x: Array, width: int | Shape = 0, axes: int = 2) -> Array:
-    """Zeros all around in the last axes, as many in each or in all; below 0 they are taken away."""
+def pad(x: Array, width: int | Shape = 0, axes: int = 2, fill: float = 0.0) -> Array:
+    """Zeros all around in the last axes, as many in each or in all; below 0 they are taken away.
+
+    `fill` is what stands there in place of zeros.
+    """
     each = widths(width, axes)
     sizes: Shape = x.shape[x.ndim - axes :]
     less, more = [max(-w, 0) for w in each], [max(w, 0) for w in each]
@@ -43,7 +46,7 @@ def pad(x: Array, width: int | Shape = 0, axes: int = 2) -> Array:
     kept: Array = x[_last(list(map(slice, less, ends)))]
     if not any(more):
         return kept
-    wide = np.zeros(x.shape[: x.ndim - axes] + tuple(map(_grown, sizes, each)))
+    wide = np.full(x.shape[: x.ndim - axes] + tuple(map(_grown, sizes, each)), fill)
     ends = [w + size for w, size in zip(more, kept.shape[x.ndim - axes :], strict=True)]
     wide[_last(list(map(slice, more, ends)))] = kept
     return wide

@@ -54,6 +54,8 @@ def rule_of(expr: Expr) -> str:
             return "constant"
         case Op("neg", (Op() as inner,)) | Op("mul", (Num(), Op() as inner)):
             return rule_of(inner)
+        case Op("div", (Op("sum_pool"), _)):
+            return "mean_pool"  # over what there is of each window
         case Op("div", (Op() as inner, divisor)) if not symbols(divisor):
             return rule_of(inner)
         case Op("pow", (Op("norm"), Num(value))) if value == 2:

@@ -142,7 +142,7 @@ def fusion(net: Draft) -> Fusion | None:
     if base is not None and loss.name.endswith("cross-entropy"):
         difference = build.div(difference, op("log", num(base)))
     why = (
-        f"{activation} and {loss.name} belong together: "
+        f"{activation} and {loss.words} belong together: "
         "the derivative of one cancels that of the other"
     )
     if activation == "softmax" and "Y" not in net.given:

@@ -12,6 +12,7 @@ from backprop_cli.algebra.quantity import step_of, typed_entry
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.losses import LOSSES
+from backprop_cli.operations.padded_pooling import opened
 from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.operations.worked_out import in_steps, with_named_arguments
 from backprop_cli.problem.ids import taken
@@ -249,6 +250,7 @@ def _equation(read: Equations, stated: Stated) -> None:
     if expr is None or shape is None:
         read.failed[name] = None
         return
+    expr = opened(expr, read.sizes())
     if isinstance(expr, Op) and operation(expr).stages is not None:
         _in_steps(read, name, expr, moved(text.mark, blanks))
         return

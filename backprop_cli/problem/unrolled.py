@@ -54,11 +54,10 @@ def unrolled(
 
     Where the last step is one of `sizes`, a letter, a few steps stand for all of them.
     """
-    lengths = {
-        each.last.text.strip()
-        for each in equations
-        if isinstance(each, ForEach) and each.last.text.strip() in sizes
-    }
+    ends = (
+        end for each in equations if isinstance(each, ForEach) for end in (each.first, each.last)
+    )
+    lengths = {end.text.strip() for end in ends if end.text.strip() in sizes}
     found = Unrolled(lengths=dict.fromkeys(lengths, _SOME))
     for each in equations:
         if isinstance(each, Text):
@@ -108,6 +107,10 @@ def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) ->
     first, last = bounds
     if first is None or last is None:
         return range(0)
+    if each.first.text.strip() in lengths:
+        message = f"steps whose number is the letter {each.first.text.strip()} run up to it"
+        instead = f"for {each.letter} in {each.last.text.strip()}..{each.first.text.strip()}:, or"
+        complaints.add(message, each.first.mark, f"{instead} a number of them: 3..1")
     if first < 0 or last < 0:
         message = f"the range {first}..{last} {'begins' if first < 0 else 'ends'} before 0"
         complaints.add(message, each.first.mark, f"for {each.letter} in 1..3:")

@@ -86,7 +86,14 @@ class EntryWriter(InNumbers):
         builder = _TIDY.get(node.name)
         if builder is not None and build.ZERO in args:
             return builder(*args)
-        return Op(node.name, args, node.options)
+        return on_numbers(node, args)
+
+
+def on_numbers(node: Op, args: tuple[Expr, ...]) -> Expr:
+    """The operation on scalars, as it stands; of a maximum that of what there is beside −∞."""
+    if node.name == "maximum" and build.LOWEST in args:
+        return next((arg for arg in args if arg != build.LOWEST), build.LOWEST)
+    return Op(node.name, args, node.options)
 
 
 _TIDY: Mapping[str, Callable[..., Expr]] = {

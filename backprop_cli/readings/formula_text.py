@@ -66,7 +66,8 @@ def _operation(node: Op, base: int) -> tuple[str, int]:
             return _inside(node.args[0], 5, base) + notation.text, 5
     parts = [plain(arg, base) for arg in node.args]
     parts += [f"{key}={_option(key, value, base)}" for key, value in node.options]
-    return f"{node.name}({', '.join(parts)})", ATOM
+    name = notation.text if notation.kind == "defined" else node.name
+    return f"{name}({', '.join(parts)})", ATOM
 
 
 def _kind(node: Op) -> str:

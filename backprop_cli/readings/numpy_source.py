@@ -314,6 +314,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "concat": _concat,
         "pi": lambda source, node: (f"{source.library}.pi", 5),
         "causal_mask": _causal_mask,
+        "lowest": lambda source, node: (f"-{source.library}.inf", 3),
     }
     | {
         name: _numpy(name)

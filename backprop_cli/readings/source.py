@@ -238,6 +238,10 @@ def zero_padded(x, width, axes=2):  # zeros around; below 0 taken away
     kept = [slice(w, n - w) for w, n in zip(less, x.shape[-axes:])]
     return np.pad(x[(..., *kept)], more)
 
+def low_padded(x, width, axes=2):  # -inf around, which is never the largest
+    inside = zero_padded(np.ones(x.shape), width, axes)
+    return np.where(inside == 1, zero_padded(x, width, axes), -np.inf)
+
 def zeros_between(x, step=1, axes=2):  # step - 1 zeros between neighbours
     places = tuple((n - 1) * step + 1 for n in x.shape[-axes:])
     wide = np.zeros(x.shape[:-axes] + places)

@@ -93,6 +93,17 @@ def mean_pool(x, size=2, stride=None, axes=None):
     z = pool(x.reshape(-1, *x.shape[-axes:]), size, stride)
     return z.reshape(*x.shape[:-axes], *z.shape[1:])
 
+def sum_pool(x, size=2, stride=None, axes=None):
+    return size ** (axes or min(2, x.ndim)) * mean_pool(x, size, stride, axes)
+
+def zero_padded(x, width, axes=2, value=0.0):  # zeros around; below 0 taken away
+    each = [width] * axes if isinstance(width, int) else width
+    sides = [one for width in reversed(each) for one in (width, width)]
+    return torch.nn.functional.pad(x, sides, value=value)
+
+def low_padded(x, width, axes=2):  # -inf around, which is never the largest
+    return zero_padded(x, width, axes, -torch.inf)
+
 def window_entries(x, size=2, stride=None, axes=2):  # the entries of each in a row
     for axis in range(x.ndim - axes, x.ndim):
         x = x.unfold(axis, size, stride or size)

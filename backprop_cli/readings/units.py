@@ -54,9 +54,22 @@ def _most(size: Array, unit: Array) -> Array:
     return np.where(steps - whole < 0.5 - 1e-9, size + rest * unit, (whole + 1) * unit)
 
 
-def _is_short(value: Array, unit: Array) -> NDArray[np.bool_]:
-    """Where a number has no digits beyond this unit."""
-    return np.asarray(np.abs(value - np.round(value / unit) * unit) <= 1e-9 * np.abs(value))
+SLACK = 1e-9
+"""Relative room for the noise of floating-point arithmetic."""
+
+LEAST = 1e-12
+"""The same for numbers that came out of a difference of larger ones."""
+
+OF_A_DIGIT = 1e-3
+"""Noise is never more of a digit typed: else a number of nine digits would have none behind."""
+
+
+def short(value: Array, unit: Array) -> NDArray[np.bool_]:
+    """Where a number has no digits beyond this unit: it can be typed as itself only."""
+    with np.errstate(all="ignore"):
+        beyond = np.abs(value - np.round(value / unit) * unit)
+        noise = np.minimum(SLACK * np.abs(value) + LEAST, OF_A_DIGIT * unit)
+    return np.asarray((unit > 0) & (beyond <= noise))
 
 
 class Unit(Struct, frozen=True):
@@ -96,12 +109,12 @@ class Unit(Struct, frozen=True):
         known = np.asarray(low == high)
         if not some(known):
             return down, up
-        short = known & _is_short(low, below)
-        return np.where(short, low, down), np.where(short, high, up)
+        as_it_is = known & short(low, below)
+        return np.where(as_it_is, low, down), np.where(as_it_is, high, up)
 
     def holds(self, interval: Interval) -> bool:
         """Whether the ends have no more digits than that."""
-        return all(every(_is_short(end, self.at(end))) for end in interval)
+        return all(every(short(end, self.at(end))) for end in interval)
 
     def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
         """A divisor that is not 0 was not written as 0 either: it is at least one unit.

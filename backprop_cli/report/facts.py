@@ -23,6 +23,7 @@ from backprop_cli.report.wording import (
     remarked,
     unread,
 )
+from backprop_cli.trace import states_of
 
 if TYPE_CHECKING:
     from backprop_cli.grading.grader import Grader
@@ -342,6 +343,7 @@ class PrintedFormulas:
             frozenset(id for id, shape in model.shapes.items() if len(shape) > 1),
             self._in_ascii,
             frozenset((*model.given, *steps)),
+            states=states_of((id, step.rule) for id, step in steps.items()),
         )
         exprs = {id: step.expr for id, step in steps.items()}
         return formulas(exprs, stage.plan.shapes, names, view)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, signed_terms, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Option, Sym, op, signed_terms, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.pooling import pool_of
@@ -282,16 +282,49 @@ def _tied(node: Op, env: Env) -> int:
 
 def _no_path(step: Planned, env: Env, model: Model) -> str | None:
     """Where Σ (x - μ) = 0 leaves nothing of a path to a mean, that through the variance."""
+
+    def is_none(term: Expr, x: str, mean: str, _: Option) -> bool:
+        deviations = any(deviates(node, x, mean) for node in walk(term))
+        value = evaluate(term, env) if deviations else np.ones(1)
+        return not without_noise(value, term, env, {}).any()
+
+    return _nothing_through(step, model, is_none)
+
+
+def no_path_in_letters(step: Planned, model: Model) -> str | None:
+    """The same where there are no values: a sum of x - μ, times what is the same in all of it."""
+
+    def is_none(term: Expr, x: str, mean: str, axis: Option) -> bool:
+        sums = (node for node in walk(term) if isinstance(node, Op) and node.name == "sum")
+        return any(
+            node.option("axis") == axis and _is_even(node.args[0], x, mean, axis) for node in sums
+        )
+
+    return _nothing_through(step, model, is_none)
+
+
+def _is_even(expr: Expr, x: str, mean: str, axis: Option) -> bool:
+    """Whether it is x - μ, or that times what stands alike along the axis."""
+    match expr:
+        case Op("mul", (other, inner)) if isinstance(other, Op):
+            along = {"row": 0, "column": 1}.get(other.name, other.option("axis", axis))
+            alike = other.name in ("row", "column", "spread") and along == axis
+            return alike and _is_even(inner, x, mean, axis)
+    return deviates(expr, x, mean)
+
+
+def _nothing_through(
+    step: Planned, model: Model, is_none: Callable[[Expr, str, str, Option], bool]
+) -> str | None:
+    """That a term of the gradient by a mean is 0, and through what nothing comes therefore."""
     name = quantity(step.id).by
     match model.definitions.get(name):
-        case Op("mean", (Sym(x),)):
+        case Op("mean", (Sym(x),)) as middle:
             pass
         case _:
             return None
     for _, term in signed_terms(step.expr, through_signs=True):
-        deviations = any(deviates(node, x, name) for node in walk(term))
-        value = evaluate(term, env) if deviations else np.ones(1)
-        if not without_noise(value, term, env, {}).any():
+        if is_none(term, x, name, middle.option("axis")):
             ways = [by for by in (quantity(id).by for id in symbols(term)) if by]
             through = f": nothing comes through {' and '.join(dict.fromkeys(ways))}" if ways else ""
             return f"Σ ({x} − {name}) = 0{through}"

@@ -115,7 +115,7 @@ def _shortcut(
         delta = build.mul(Sym(model.gradient(loss)), delta)
     (inner,) = output.args
     why = (
-        f"{output.name} and {written.loss.name} belong together: "
+        f"{output.name} and {written.loss.words} belong together: "
         "the derivative of one cancels that of the other"
     )
     if output.name == "softmax":

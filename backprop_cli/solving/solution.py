@@ -13,7 +13,7 @@ from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import Convention
 from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.limits import MAX_WORK, check_work, is_stepwise
-from backprop_cli.solving.notes import note
+from backprop_cli.solving.notes import no_path_in_letters, note
 from backprop_cli.solving.plan import Plan, Planned
 from backprop_cli.solving.prepared import Batches, Machine, Prepared, State
 from backprop_cli.solving.training import training
@@ -157,7 +157,11 @@ def in_symbols(model: Model, planned: Plan) -> Trace:
         title=model.problem.title,
         convention=convention(model),
         given={},
-        steps=tuple(without_value(step) for step in planned.steps if step.rule != "forward-again"),
+        steps=tuple(
+            replace(without_value(step), note=step.note or no_path_in_letters(step, model))
+            for step in planned.steps
+            if step.rule != "forward-again"
+        ),
         loss=model.target,
         samples=model.samples,
         unknown=dict(_stated(model)),

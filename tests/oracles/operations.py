@@ -209,6 +209,20 @@ _POOLED: list[tuple[tuple[Shape, ...], dict[str, Any]]] = [
     (((2, 2, 4),), {}),
 ]
 SHAPES["window_entries"] = SHAPES["max_pool"] = SHAPES["mean_pool"] = _POOLED
+SHAPES["sum_pool"] = _POOLED
+SHAPES["lowest"] = [((), {})]
+SHAPES["low_padded"] = [(((3, 3),), {"width": -1})]  # what is less than any number has no slope
+_AROUND: list[Way] = [
+    (((4,),), {"padding": 1}),
+    (((2, 4),), {"padding": 1}),
+    (((3, 5),), {"size": 3, "stride": 2, "padding": 1}),
+    (((2, 3, 3),), {"size": 3, "stride": 1, "padding": 2}),
+    (((2, 3),), {"axes": 1, "size": 3, "stride": 1, "padding": 1}),
+]
+SHAPES["padded_max_pool"] = _AROUND
+SHAPES["padded_mean_pool"] = _AROUND + [
+    (shapes, {**options, "count_padding": 0}) for shapes, options in _AROUND[1:4]
+]
 SHAPES["window_sums"] = [
     (((2, 2),), {"axes": 1}),
     (((1, 2, 4),), {}),

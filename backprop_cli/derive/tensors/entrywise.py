@@ -23,7 +23,7 @@ from backprop_cli.derive.tensors.same_axes import SameAxes
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.entries import EntryWriter, NoEntryError, called
+from backprop_cli.readings.entries import EntryWriter, NoEntryError, called, on_numbers
 
 Letters = tuple[str, ...]
 
@@ -103,7 +103,7 @@ class Entrywise(EntryWriter):
 
     def applied(self, node: Op, args: tuple[Expr, ...]) -> Expr:
         """The operation on scalars, as it stands."""
-        return Op(node.name, args, node.options)
+        return on_numbers(node, args)
 
     def firsts(self, expr: Expr, rank: int) -> tuple[int, ...]:
         """From which number each axis of an expression is counted."""

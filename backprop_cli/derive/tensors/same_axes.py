@@ -191,6 +191,6 @@ _RULES: Mapping[str, Callable[[SameAxes, Op], Axes]] = MappingProxyType(
         "reshape": _reshaped,
         "flatten": _reshaped,
         **dict.fromkeys(SLIDING, _slid),
-        **dict.fromkeys(("max_pool", "mean_pool", "to_windows"), _pooled),
+        **dict.fromkeys(("max_pool", "mean_pool", "sum_pool", "to_windows"), _pooled),
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 from typing import TypeAlias
@@ -63,11 +63,20 @@ class Key(Struct, frozen=True):
 
     _firsts: dict[str, Expr | None] = field(default_factory=dict)
     _pulled: dict[str, bool] = field(default_factory=dict)
+    _given_by: dict[Hashable, list[str]] = field(default_factory=dict)
 
     @property
     def computed(self) -> bool:
         """Whether it is for what a program computed, and not for what somebody typed."""
         return isinstance(self.unit, Floating)
+
+    def given_as(self, value: Array) -> Sequence[str]:
+        """What is given with just these numbers, in the order of the problem."""
+        if not self._given_by:
+            for name, numbers in self.truth.items():
+                if name in self.given:
+                    self._given_by.setdefault(_as_numbers(numbers), []).append(name)
+        return self._given_by.get(_as_numbers(value), ())
 
     def first(self, name: str) -> Expr | None:
         """The formula by which a quantity is worked out; None where it has none but its name."""
@@ -122,6 +131,11 @@ class Key(Struct, frozen=True):
         if name in self.given or name not in self.formulas:
             return False
         return name not in written or not written[name].complete
+
+
+def _as_numbers(value: Array) -> Hashable:
+    """An array as a key: its shape and its numbers, of which -0 is 0."""
+    return value.shape, (value + 0.0).tobytes()
 
 
 class Legible(Struct, frozen=True):

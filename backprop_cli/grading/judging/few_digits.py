@@ -21,14 +21,13 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Written,
     meets,
     same,
-    short,
     significant,
     standing_for,
     unit_asked,
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import some
-from backprop_cli.readings.units import Floating, Rounding, Unit, persons
+from backprop_cli.readings.units import Floating, Rounding, Unit, persons, short
 
 TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""

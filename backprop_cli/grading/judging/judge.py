@@ -32,11 +32,12 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     how_right,
+    is_far,
     is_right,
     meets,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.operations.masks import some
+from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.units import Rounding, Unit
 
 
@@ -206,14 +207,17 @@ class _One:
 
     def exact(self) -> None:
         """The true value, at the digits typed or asked."""
-        masked = (self.written.value == -np.inf) & (self.truth == -np.inf)
-        value, truth = (np.where(masked, 0.0, one) for one in (self.written.value, self.truth))
-        unit = self.written.unit
+        written = self.written
+        if every(is_far(written.value, written.unit, self.truth, self.key.unit)):
+            return
+        masked = (written.value == -np.inf) & (self.truth == -np.inf)
+        value, truth = (np.where(masked, 0.0, one) for one in (written.value, self.truth))
+        unit = written.unit
         at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
-        beyond = to_digits & ~at_digits & self.written.present
+        beyond = to_digits & ~at_digits & written.present
         if some(beyond) and self.judge.sheet.betrayed(self.name):
             to_digits = at_digits
-        right = (at_digits | to_digits) & self.written.present
+        right = (at_digits | to_digits) & written.present
         if not some(right):
             return
         self._decide(right, "correct")

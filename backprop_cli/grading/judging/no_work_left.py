@@ -220,12 +220,8 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
 
 def _copied_from(key: Key, name: str, value: Array) -> str | None:
     """What is given of which somebody wrote down every number; one number alone may be chance."""
-    for given in key.given:
-        other = key.truth[given]
-        counts = value.size > 1 or (name, given) in key.compared
-        if counts and other.shape == value.shape and not some(other != value):
-            return given
-    return None
+    counting = (one for one in key.given_as(value) if value.size > 1 or (name, one) in key.compared)
+    return next(counting, None)
 
 
 def _is_flat(standing: Standing, name: str) -> bool:

@@ -26,6 +26,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     finer,
     how_computed,
     how_right,
+    is_far,
     is_right,
     meets,
     same,
@@ -33,7 +34,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.units import Unit
 
 MOST_ENTRIES: Final = 1_000
 """Of an array with more entries only those are listed that are not right."""
@@ -179,9 +179,9 @@ class RightAnswers:
     def _compared(self, name: str, place: Index, cell: Typed) -> Figure | None:
         key = self.exercise.key
         truth = np.asarray(key.truth[name][place])
-        if _is_far(cell, float(truth), key.unit):
-            return None
         value, unit = np.asarray(cell.value), np.asarray(cell.unit or 0.0)
+        if is_far(value, unit, truth, key.unit):
+            return None
         at_digits, to_digits = is_right(value, unit, truth, key.unit, key.assumed)
         if not (at_digits or to_digits):
             return None
@@ -241,14 +241,6 @@ class RightAnswers:
             formula=self.exercise.formula(name),
             asked=question.asked,
         )
-
-
-def _is_far(cell: Typed, truth: float, asked: Unit) -> bool:
-    """Whether a number is so far off that there is no need to look closer."""
-    if asked.significant:
-        return False
-    unit = max(cell.unit or 0.0, 10.0**-asked.count)
-    return abs(cell.value - truth) > 2 * unit + 1e-6 * max(1.0, abs(cell.value), abs(truth))
 
 
 def _in_all(bits: Iterable[int]) -> int:

@@ -28,13 +28,12 @@ from backprop_cli.grading.sheets.typed_arrays import (
     finer,
     room_beside,
     same,
-    short,
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, most, some
 from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.remembered import enclosed
-from backprop_cli.readings.units import Rounding, Unit
+from backprop_cli.readings.units import Rounding, Unit, short
 
 MOVES = 3
 """Units that a value differs from 0, or from what it was before, where it visibly should."""

@@ -14,20 +14,11 @@ from numpy.typing import NDArray
 from backprop_cli.grading.report_data import Answer, Index, Typed
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every
-from backprop_cli.readings.units import Floating, Unit
+from backprop_cli.readings.units import LEAST, OF_A_DIGIT, SLACK, Floating, Unit, short
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Found = TypeVar("Found")
-
-SLACK = 1e-9
-"""Relative room for the noise of floating-point arithmetic."""
-
-LEAST = 1e-12
-"""The same for numbers that came out of a difference of larger ones."""
-
-_OF_A_DIGIT = 1e-3
-"""Noise is never more of a digit typed: else a number of nine digits would have none behind."""
 
 _OF_CALCULATORS = 1e-11
 """But it may be that much of a number, however many digits are typed: a 1 is 1.0000000000015."""
@@ -131,7 +122,7 @@ _GAP = 1e-6
 
 def _noise(size: Array, unit: Array) -> Array:
     """What floating-point arithmetic may add to numbers of a size: far less than a digit typed."""
-    of_a_digit = np.where(unit > 0, unit * _OF_A_DIGIT, np.inf)
+    of_a_digit = np.where(unit > 0, unit * OF_A_DIGIT, np.inf)
     size = np.abs(size)
     by_size = np.maximum(of_a_digit, _OF_CALCULATORS * size)
     return np.minimum(SLACK * size, by_size) + np.minimum(LEAST, of_a_digit)
@@ -190,6 +181,15 @@ def _below_far_end(value: Array, unit: Array, truth: Array) -> Mask:
     return (gap > _OF_CALCULATORS * end) & (gap < unit / 2) & (value * truth > 0)
 
 
+def is_far(value: Array, unit: Array, truth: Array, asked: Unit) -> Mask:
+    """Where a number is so far off that there is no need to look closer."""
+    if asked.significant:
+        return np.zeros(value.shape, dtype=bool)
+    size = np.maximum(1.0, np.maximum(np.abs(value), np.abs(truth)))
+    reach = 2 * np.maximum(unit, asked.at(truth)) + 1e-6 * size
+    return np.asarray(np.abs(value - truth) > reach)
+
+
 def is_right(
     value: Array, typed: Array, truth: Array, asked: Unit, assumed: bool = False
 ) -> tuple[Mask, Mask]:
@@ -215,14 +215,6 @@ def is_right(
         standing_for(value, np.broadcast_to(unit, value.shape)), point(truth)
     )
     return at_digits, to_digits
-
-
-def short(value: Array, unit: Array) -> Mask:
-    """Where a number has no digits beyond this unit: it can be typed as itself only."""
-    with np.errstate(all="ignore"):
-        steps = value / unit
-        noise = np.minimum(SLACK * np.maximum(1, np.abs(steps)), _OF_A_DIGIT)
-        return (unit > 0) & (np.abs(steps - np.round(steps)) <= noise)
 
 
 HOW_RIGHT: Final[NDArray[np.object_]] = np.array(["exact", "rounded", "truncated"], dtype=object)

@@ -343,4 +343,4 @@ def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
 def _may_give(wrong: Wrong, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    return every(meets(wrong.stands, widest) | unknown | ~wrong.written.present)
+    return every(meets(wrong.stands, widest, wrong.room) | unknown | ~wrong.written.present)

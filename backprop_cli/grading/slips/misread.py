@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from math import prod
 from typing import Final
 
@@ -199,6 +200,7 @@ def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:
     others = {other: numbers[other] for other in symbols(expr)}
     for place, decimals in _places(value):
 
+        @cache
         def given(x: float, place: tuple[int, ...] = place) -> Array:
             changed = np.array(value, dtype=float)
             changed[place] = x

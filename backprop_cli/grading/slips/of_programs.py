@@ -13,7 +13,7 @@ from backprop_cli.algebra.expr import Sym, put, symbols
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
+from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same, room_of
 from backprop_cli.grading.slips.program_ways_back import (
@@ -36,7 +36,7 @@ from backprop_cli.grading.slips.program_windows import (
 )
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
-from backprop_cli.readings.units import largest
+from backprop_cli.readings.units import SLACK, largest
 
 _LARGEST_FACTOR: Final = 1_000
 """A single number is so many times another, or a part of it, and that proves something."""

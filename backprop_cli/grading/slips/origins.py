@@ -79,11 +79,9 @@ def _named(wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | No
     """The slips at the nearest step that give what was typed, where that is no chance."""
     low, high = wrong.stands
     room = (_ROOM - 1) / 2 * (high - low)
-    hits = [
-        one
-        for one in tried
-        if every(meets((low - room, high + room), point(one.value)) | ~wrong.written.present)
-    ]
+    values = np.array([one.value for one in tried]).reshape(-1, *low.shape)
+    met = meets((low - room, high + room), point(values)) | ~wrong.written.present
+    hits = [one for one, gives in zip(tried, met, strict=True) if every(gives)]
     most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
     if not hits or _ROOM * (neighbours(wrong, [one.value for one in tried]) * wrong.luck) > most:
         return None

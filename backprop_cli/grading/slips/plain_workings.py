@@ -10,10 +10,10 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, symbols
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
+from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.operations.bounds import BOUNDS, point
 from backprop_cli.operations.masks import every
-from backprop_cli.readings.units import largest
+from backprop_cli.readings.units import SLACK, largest
 
 _ONLY_GRADED = frozenset({"assembled", "contracted", "softmax_blocks", "apply_blocks"})
 """How gradients are written nowhere but in grading, so that they have bounds and nothing else."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from backprop_cli.grading.report_data import SlipWords
-from backprop_cli.grading.slips import backward, forward, pull_backs
+from backprop_cli.grading.slips import around_windows, backward, forward, pull_backs
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips.slip import Rewrite, Slip, of_code, slip
@@ -192,6 +192,14 @@ _BACKWARD = (
         " look at stride and dilation.",
         forward.windows_side_by_side,
         "Z₂ = k₁x₂ + k₂x₃ instead of k₁x₃ + k₂x₄",
+    ),
+    slip(
+        "wrong-padding",
+        "something else around the picture",
+        "What stands around is less than any number in a maximum, 0 in a mean: look at whether it"
+        " counts.",
+        around_windows.wrong_padding,
+        "max(0, −1, −2) = 0 at an edge instead of max(−1, −2)",
     ),
 )
 _UPDATE = (

@@ -20,6 +20,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Written,
     finer,
     meets,
+    room_beside,
     standing_for,
 )
 from backprop_cli.operations.bounds import Interval, point
@@ -89,6 +90,18 @@ class Wrong(Struct, frozen=True, dict=True):
     def alone(self) -> bool:
         """Whether it is one figure, with no others of the quantity beside it that say anything."""
         return bool(self.written.present.sum() == 1)
+
+    @cached_property
+    def room(self) -> Array:
+        """How small a difference still counts beside that."""
+        return room_beside(self.stands)
+
+    @cached_property
+    def next_to(self) -> Interval:
+        """That, and what is next to it."""
+        low, high = self.stands
+        width = (NEXT_TO_IT - 1) / 2 * (high - low)
+        return low - width, high + width
 
     @cached_property
     def luck(self) -> float:
@@ -172,14 +185,12 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
 
 def gives(wrong: Wrong, value: Array) -> bool:
     """Whether a formula of this value gives all of it, or next to it."""
-    low, high = wrong.stands
-    width = (NEXT_TO_IT - 1) / 2 * (high - low)
-    return every(meets((low - width, high + width), point(value)) | ~wrong.written.present)
+    return every(meets(wrong.next_to, point(value)) | ~wrong.written.present)
 
 
 def explains(wrong: Wrong, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
-    if not every(meets(wrong.stands, interval) | ~wrong.written.present):
+    if not every(meets(wrong.stands, interval, wrong.room) | ~wrong.written.present):
         return False
     narrow = tight(interval, wrong.stands, wrong.old)
     return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))

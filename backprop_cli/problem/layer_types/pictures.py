@@ -9,8 +9,9 @@ from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Mark
+from backprop_cli.operations.padded_pooling import PADDED, opened
 from backprop_cli.operations.sliding import AXES, Sliding
-from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Bounds, Integer, Numbers
+from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Boolean, Bounds, Integer, Numbers
 from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out, rule_behind
 from backprop_cli.problem.model import Array
@@ -155,15 +156,18 @@ def _pool(name: str) -> Callable[[Draft, int], None]:
         shape, layer = _picture_into(net, number), net.layers[number - 1]
         if shape is None:
             return
-        size, stride = layer.whole("size"), layer.own.get("stride")
-        pooled = op(
-            name,
+        size, stride, padding = layer.whole("size"), layer.own.get("stride"), layer.whole("padding")
+        pooled: Expr = op(
+            PADDED[name] if padding else name,
             Sym(net.output_of(number - 1)),
             size=None if size == 2 else size,
             stride=None if stride in (None, size) else stride,
+            padding=padding or None,
+            count_padding=0 if padding and not layer.own.get("count_padding", True) else None,
         )
         if not _fits(net, number, pooled, layer.mark):
             return
+        pooled = opened(pooled, net.sizes())
         result = activated(net, number, pooled)
         rule = rule_behind(layer.activation, name.replace("_", "-"))
         axes = _along(net.sizes().shape(pooled), min(2, len(shape)))
@@ -180,6 +184,7 @@ _SIZES = {
     ),
     "stride": Key(Integer(Bounds(at_least=1)), "how far apart windows are; as `size` if absent"),
 }
+_AROUND = Integer(NOT_NEGATIVE)
 
 PICTURES = (
     LayerType(
@@ -213,7 +218,10 @@ PICTURES = (
     LayerType(
         "max-pool",
         "the largest entry of each window",
-        _SIZES,
+        {
+            **_SIZES,
+            "padding": Key(_AROUND, "how many −∞, never the largest, stand around", default=0),
+        },
         _pool("max_pool"),
         "{type: max-pool, size: 2}",
         also="maxpooling maxpool1d maxpool2d pool pooling",
@@ -222,7 +230,13 @@ PICTURES = (
     LayerType(
         "mean-pool",
         "the mean of each window",
-        _SIZES,
+        {
+            **_SIZES,
+            "padding": Key(_AROUND, "how many zeros stand around the picture", default=0),
+            "count_padding": Key(
+                Boolean(), "whether they count; if not, a mean is over what is there", default=True
+            ),
+        },
         _pool("mean_pool"),
         "{type: mean-pool, size: 2}",
         also="meanpooling averagepool averagepooling avgpool avgpool1d avgpool2d",

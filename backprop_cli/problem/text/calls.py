@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
+from backprop_cli.operations.padded_pooling import PADDED
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
@@ -20,7 +21,6 @@ _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
 _ARITIES = {"linear": 1, "min": 1, "dot": 2}
 """What functions take that stand in no table of their own."""
-_POOLS = frozenset({"max_pool", "mean_pool"})
 _SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
 FUNCTIONS = frozenset(
     {
@@ -64,7 +64,7 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
         return _loss(token, name, args, options, dialect)
     if name == "reshape" and len(args) > 1:
         return _reshaped(token, args)
-    args, options = _slid(token, name, args, options, dialect)
+    name, args, options = _slid(token, name, args, options, dialect)
     match name, args:
         case "linear", [inner]:
             return inner
@@ -89,13 +89,16 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
 
 def _slid(
     token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
-) -> tuple[list[Expr], dict[str, Option]]:
-    """The arguments of what slides a window as the table has them; others as they are."""
-    if name in _POOLS and len(args) > 1:
-        return _sized(token, args, options)
+) -> tuple[str, list[Expr], dict[str, Option]]:
+    """The name and the arguments of what slides a window as the table has them."""
+    if name in PADDED:
+        args, options = _sized(token, args, options) if len(args) > 1 else (args, options)
+        around = options.get("padding") not in (None, 0)
+        name = PADDED[name] if around else name
+        return name, args, options
     if name in ("conv", "conv_transpose") and dialect.flipped and len(args) == 2:
-        return [args[0], _turned(args[1], options)], options
-    return args, options
+        return name, [args[0], _turned(args[1], options)], options
+    return name, args, options
 
 
 def _sized(
@@ -132,7 +135,8 @@ def _checked(
     token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
 ) -> Expr:
     entry = TABLE.get(name)
-    if entry is None or not (entry.public or dialect.all_operations):
+    public = token.text in PADDED or (entry is not None and entry.public)
+    if entry is None or not (public or dialect.all_operations):
         raise _of_so_many(token, _ARITIES[name], args) if name in _ARITIES else _unknown(token)
     args = _with_defaults(args, entry)
     if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
@@ -203,7 +207,7 @@ def _unknown(token: Token) -> FormulaError:
 def _options(
     token: Token, name: str, options: dict[str, Option], dialect: Dialect
 ) -> tuple[tuple[str, Option], ...]:
-    allowed = TABLE[name].options
+    allowed = {**TABLE[name].options, **TABLE[PADDED.get(name, name)].options}
     if not dialect.all_operations:
         allowed = {key: value for key, value in allowed.items() if key != "samples"}
     for key in options:

@@ -64,7 +64,9 @@ def stepped(text: str, running: Mapping[str, int]) -> str:
     step = whole(found["letter"] or found["inner"], running, place + (found["inner"] is not None))
     if step < 0:
         where = ", ".join(f"{letter} = {value}" for letter, value in running.items())
-        raise FormulaError(f"{quoted(text)} would be a step before 0 where {where}", 0)
+        letter = next((each for each in running if each in text[place:]), "")
+        later = f"a range that begins with {running[letter] - step}" if letter else None
+        raise FormulaError(f"{quoted(text)} would be a step before 0 where {where}", 0, later)
     return f"{found['base']}_{step}"
 
 
