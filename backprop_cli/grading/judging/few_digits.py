@@ -9,6 +9,7 @@ somebody has written 1.6, 1 is a 1.0 whose zero was dropped.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -153,20 +154,6 @@ def goes_on(interval: Interval, unit: Array, expected: Array, own: Array) -> Mas
     return ~short(expected, unit) | (~short(own, unit) & meets(interval, point(own)))
 
 
-def shown(sheet: Iterable[Figures], asked: Unit) -> tuple[Unit, ...]:
-    """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use."""
-    counts = {
-        count for one in sheet for count in one.counted(asked).tolist() if count < asked.count
-    }
-    return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
-
-
-def are_few(sheet: Iterable[Figures], asked: Unit) -> bool:
-    """Whether most numbers on a sheet have fewer digits than asked, not only some short ones."""
-    digits = np.concatenate([np.zeros(0, dtype=int), *(one.counted(asked) for one in sheet)])
-    return bool(np.sum(digits < asked.count) > _MOST * digits.size)
-
-
 def _counted(written: Written, truth: Array, asked: Unit) -> Array:
     count = written.digits if asked.significant else written.decimals
     exact = same(written.value, truth) & (count < asked.count)
@@ -245,32 +232,82 @@ class Figures(Struct, frozen=True):
         written, truth = self.written, self.truth
         return written.once(("used", asked), truth, lambda: tuple(_used(written, truth, asked)))
 
+    @property
+    def told(self) -> tuple[Array, Array]:
+        """The significant digits and the decimals of the numbers that are not exact."""
+        written = self.written
+        stated = written.present & (written.unit > 0) & ~same(written.value, self.truth)
+        return written.digits[stated], written.decimals[stated]
 
-def figures(
-    written: Mapping[str, Written], truth: Mapping[str, Array], names: Collection[str] | None = None
-) -> list[Figures]:
-    """Some quantities of a sheet beside their true values (None: all that are written)."""
-    return [Figures(written[one], truth[one]) for one in (written if names is None else names)]
 
+class InUse(Struct, dict=True):
+    """The digits that are in use on a sheet; a program drops none, and rounds nothing on the way.
 
-def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
-    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
-
-    These are those asked and those used around them, in decimals and in as many significant digits
-    as the longest number there has. What is only assumed excuses nobody who used more.
+    `written` are its quantities.
     """
-    if key.computed:  # a program rounds nothing on the way, but for its type
-        return [], []
-    asked = key.unit
-    used = [unit for figures in around for unit in figures.used(asked)]
-    most = max((unit.count for unit in used if unit.significant), default=0)
-    used = [unit for unit in used if not unit.significant or unit.count == most]
-    fine = [unit for unit in used if unit.count >= asked.count]
-    own = [unit for unit in fine if unit.significant == asked.significant]
-    if not (key.assumed and any(unit.count > asked.count for unit in own)):
-        fine = [asked, *fine]
-    first = list(dict.fromkeys(fine))
-    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+
+    key: Key
+    written: Mapping[str, Written]
+
+    def around(self, names: Iterable[str]) -> tuple[list[Unit], list[Unit]]:
+        """The digits to which steps that nobody wrote may have been rounded around some quantities:
+        as many as asked, and fewer.
+
+        These are those asked and those used there, in decimals and in as many significant digits
+        as the longest number has. What is only assumed excuses nobody who used more.
+        """
+        if self.key.computed:
+            return [], []
+        asked = self.key.unit
+        used = [unit for name in names for unit in self._figures(name).used(asked)]
+        most = max((unit.count for unit in used if unit.significant), default=0)
+        used = [unit for unit in used if not unit.significant or unit.count == most]
+        fine = [unit for unit in used if unit.count >= asked.count]
+        own = [unit for unit in fine if unit.significant == asked.significant]
+        if not (self.key.assumed and any(unit.count > asked.count for unit in own)):
+            fine = [asked, *fine]
+        first = list(dict.fromkeys(fine))
+        coarse = [unit for unit in dict.fromkeys(used) if unit not in first]
+        return first, [*coarse, *([_TWO] if self.of_two else [])]
+
+    @cached_property
+    def shown(self) -> tuple[Unit, ...]:
+        """Those, fewer than asked and of that kind, that numbers show to be in use."""
+        asked, sheet = self.key.unit, self._sheet
+        counts = {
+            count for one in sheet for count in one.counted(asked).tolist() if count < asked.count
+        }
+        return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
+
+    @cached_property
+    def are_few(self) -> bool:
+        """Whether most numbers have fewer digits than asked, not only some short ones."""
+        asked = self.key.unit
+        digits = np.concatenate([_NONE, *(one.counted(asked) for one in self._sheet)])
+        return bool(self.shown and np.sum(digits < asked.count) > _MOST * digits.size)
+
+    @cached_property
+    def of_two(self) -> bool:
+        """Whether the sheet is written in two significant digits where decimals are asked.
+
+        Nobody gets two decimals from 1.8, so that nothing is right by it.
+        """
+        told = [one.told for one in self._sheet]
+        digits = np.concatenate([_NONE, *(digits for digits, _ in told)])
+        decimals = np.concatenate([_NONE, *(decimals for _, decimals in told)])
+        other = not self.key.unit.significant and bool(np.any(decimals < self.key.unit.count))
+        return other and digits.max(initial=0) == TELLING
+
+    @cached_property
+    def _sheet(self) -> list[Figures]:
+        return [] if self.key.computed else [*map(self._figures, self.written)]
+
+    def _figures(self, name: str) -> Figures:
+        return Figures(self.written[name], self.key.truth[name])
+
+
+_TWO = Unit(TELLING, True)
+_NONE = np.zeros(0, dtype=int)
 
 
 def _used(written: Written, truth: Array, asked: Unit) -> Iterator[Unit]:

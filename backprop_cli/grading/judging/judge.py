@@ -62,6 +62,7 @@ class Judge:
         self.effort = effort or Effort()
         self.search = Effort(self.effort.most)  # for what went wrong, once all is judged
         self.standing = Standing(key, self.written, self.judged, kept, self.effort)
+        self.digits = few_digits.InUse(key, self.written)
         self._sources: dict[str, set[str]] = {}
 
     # What formulas give ---------------------------------------------------------------------------
@@ -80,8 +81,7 @@ class Judge:
 
     def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
         """The digits that may be in use around a quantity: as many as asked, and fewer."""
-        names = (name, *sorted(self.sources(name) & self.written.keys()))
-        return few_digits.units(self.key, few_digits.figures(self.written, self.key.truth, names))
+        return self.digits.around((name, *sorted(self.sources(name) & self.written.keys())))
 
     def unit_of_steps(self, name: str) -> Unit:
         """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
@@ -94,25 +94,13 @@ class Judge:
 
     def in_use(self, name: str) -> tuple[Unit, ...]:
         """These, and those fewer that most of the sheet has."""
-        return (self.unit_of_steps(name), *(self.shown if self.uses_few else ()))
+        return (self.unit_of_steps(name), *(self.digits.shown if self.digits.are_few else ()))
 
     @cached_property
     def afresh(self) -> Standing:
         """The sheet as somebody takes it who works the forward pass out from the start again."""
         kept = {name: one for name, one in self.written.items() if name not in self.key.forward}
         return Standing(self.key, kept, self.judged, effort=self.effort)
-
-    @cached_property
-    def shown(self) -> tuple[Unit, ...]:
-        """The digits in use on the sheet where they are fewer than asked; a program drops none."""
-        sheet = () if self.key.computed else few_digits.figures(self.written, self.key.truth)
-        return few_digits.shown(sheet, self.key.unit)
-
-    @cached_property
-    def uses_few(self) -> bool:
-        """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
-        sheet = few_digits.figures(self.written, self.key.truth)
-        return bool(self.shown) and few_digits.are_few(sheet, self.key.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -256,8 +244,8 @@ class _One:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
         if not some(self.open):
             return
-        few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
-        if not (few.any or self.judge.any_imprecise()):
+        few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.digits.shown)
+        if not (few.any or self.judge.any_imprecise() or self.judge.digits.of_two):
             return
         if self.name in self.judge.uniform.proves_nothing:
             return

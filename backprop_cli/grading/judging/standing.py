@@ -387,7 +387,7 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
 def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
     """The same with the fewer digits in use, and with as many of the other kind."""
     for unit in coarse:
-        yield replace(reading, unit=unit)
+        yield replace(reading, unit=unit, definite=not few_digits.says_enough(unit, asked))
     for unit in coarse:
         if unit.significant == asked.significant:
             other = Unit(unit.count, not unit.significant)

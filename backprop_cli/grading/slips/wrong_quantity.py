@@ -153,7 +153,7 @@ def unit_typed(judge: Judge, name: str) -> Array:
         return unit
     known = np.where(value == 0, truth, value)
     fine = finer(value, unit, known, judge.key.unit)
-    if not judge.uses_few:
+    if not judge.digits.are_few:
         return fine
     dropped = np.maximum(fine, np.minimum(unit, _in_use(judge, known)))  # 1 beside 1.6 is 1.0
     return np.where(written.digits >= TELLING, unit, np.where(value == 0, fine, dropped))
@@ -161,7 +161,7 @@ def unit_typed(judge: Judge, name: str) -> Array:
 
 def _in_use(judge: Judge, value: Array) -> Array:
     """The unit of numbers of this size at the fewer digits that the sheet shows to be in use."""
-    return np.asarray(np.max([shown.at(value) for shown in judge.shown], axis=0))
+    return np.asarray(np.max([shown.at(value) for shown in judge.digits.shown], axis=0))
 
 
 def is_short(judge: Judge, wrong: Wrong) -> bool:
@@ -169,7 +169,7 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
 
     Too few digits prove nothing, a mistake no more than that all is right.
     """
-    if not judge.uses_few:
+    if not judge.digits.are_few:
         return False
     value, truth = wrong.written.value, wrong.truth
     unit = np.minimum(wrong.written.unit, _in_use(judge, truth))
