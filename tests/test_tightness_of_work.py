@@ -315,3 +315,54 @@ def test_where_a_parameter_may_stay_since_its_gradient_is_0_on_the_sheet(
     assert beside["w_new"].verdict != "correct"
     true = graded(problem, sheet.replace("NEW", f"[{0.25 - moved:.3f}, {moved - 0.25:.3f}]"))
     assert true["w_new"].verdict == "correct"
+
+
+# r from the h typed, four decimals each: 0.04 h1 + 0.81 h2, of 0.39705 to 0.3972 and 1.36555 to
+# 1.3657, is 1.12198 to 1.12211.
+FROM_FEW = """values: {x: [0.6, -0.4], W: "0.5 0.3; -0.2 0.8", V: "0.04 0.81"}
+equations: [z = W @ x, p = sigmoid(z), h = tanh(z), r = V @ h]
+ask: [p, h, r]
+grading: {precision: {decimals: 5}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("1.1220", "carried"),  # of the numbers just as they were typed it is 1.12202
+        ("1.1221", "imprecise"),
+        ("1.1218", "imprecise"),  # 0.0158 + 1.1060, each product cut off
+        ("1.1217", "wrong"),
+        ("1.1223", "wrong"),
+    ],
+)
+def test_what_follows_from_wrong_numbers_of_few_digits(typed: str, verdict: str) -> None:
+    sheet = f"p: [0.5449, 0.3917], h: [0.3971, 1.3656], r: [{typed}]"
+    found = graded(FROM_FEW, sheet)
+    assert [found[one].verdict for one in ("p", "h", "r")] == ["imprecise", "wrong", verdict]
+
+
+@pytest.mark.parametrize("typed", ["1.4", "0.9"])
+def test_that_from_wrong_numbers_of_one_digit_nothing_follows(typed: str) -> None:
+    found = graded(FROM_FEW, f"p: [0.5449, 0.3917], h: [0.4, 2], r: [{typed}]")
+    assert found["r"].verdict == "wrong"
+
+
+# e^-0.17 is 0.84 of two digits, 1 + 0.84 is 1.8, and 1/1.8 = 0.556.
+OF_TWO = """values: {x: [0.17, 1.7], v: [0.3, -1.13]}
+equations: [p = sigmoid(x), r = v * exp(x)]
+ask: [p, r]
+grading: {precision: {decimals: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("p", "r", "verdict"),
+    [
+        ("0.56, 0.85", "0.36, -6.2", "imprecise"),
+        ("0.57, 0.85", "0.36, -6.2", "wrong"),
+        ("0.56, 0.85", "0.36, -6.19", "wrong"),  # three digits are in use
+    ],
+)
+def test_a_sheet_of_two_significant_digits(p: str, r: str, verdict: str) -> None:
+    assert graded(OF_TWO, f"p: [{p}], r: [{r}]")["p"].verdict == verdict

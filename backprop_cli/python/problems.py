@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
     from backprop_cli.python.exercises import Practice, Report
-    from backprop_cli.python.pictures import Drawing
+    from backprop_cli.python.drawn_problems import Drawing
 
 _TEXT_SIGNS = ("\n", "{", ": ")
 
@@ -187,7 +187,7 @@ class Problem(showing.Shown):
         In letters, the formulas and shapes alone. Error where there is nothing to draw, or where
         this is no network of units joined by weights alone.
         """
-        from backprop_cli.python.pictures import Drawing
+        from backprop_cli.python.drawn_problems import Drawing
         from backprop_cli.said.drawings import drawable
 
         with told(self._source.name):
