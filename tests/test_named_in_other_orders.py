@@ -60,12 +60,14 @@ def of_rows() -> list[tuple[str, Array, str]]:
         ("z", X @ W + B[::-1], "other-order"),
         ("z", X @ W.reshape(4, 3).T + B, "reshape-for-transpose"),
         ("z", X @ (W + B), "brackets-misplaced"),
+        ("z", X[[0] * 5] @ W + B, "wrong-operand"),
         ("z", (X - X.mean(axis=0)) @ W + B, "term-added"),
         ("r", r / T, "factor-added"),
         ("L", (S @ r**2).sum() / (2 * S.sum()), "wrong-operand"),
         ("dr", S[::-1, None] * r / 5, "other-order"),
         ("dV", X.T @ dr, "wrong-layer-input"),
         ("dW", X[::-1].T @ dz, "other-order"),
+        ("dW", np.outer(X[0], dz.sum(axis=0)), "wrong-operand"),
         ("dW", np.outer(X[0], dz[0]), "not-summed-over-samples"),
         ("dW", X[1:].T @ dz[1:], "path-lost"),
         ("dW", (X * S[:, None]).T @ dz, "factor-added"),
@@ -110,6 +112,7 @@ def of_norm() -> list[tuple[str, Array, str]]:
     p, x, i, dx = v["p"], v["x"], v["i"], v["dx"]
     own = x * (dx * x).sum(axis=0)
     return [
+        ("m", U[1:].sum(axis=0) / 6, "path-lost"),
         ("i", 1 / (np.sqrt(v["v"]) + np.sqrt(EPS)), "brackets-misplaced"),
         ("x", x - v["m"] * i, "term-added"),
         ("p", np.log(p), "function-added"),
@@ -169,6 +172,7 @@ def of_windows() -> list[tuple[str, Array, str]]:
         ("M", slid(IMG, K1[:, ::-1]) + BIAS, "kernel-flipped"),
         ("M", slid(IMG, last) + BIAS, "one-position-only"),
         ("M", slid(IMG, np.ones((2, 2))) + K1.sum() + BIAS, "operator-exchanged"),
+        ("M", slid(IMG, K1 + BIAS), "brackets-misplaced"),
         ("M", slid(IMG, K1) + 4 * BIAS, "term-scaled"),
         ("P", blocks(v["M"]).min(axis=2), "wrong-activation"),
         ("P", v["M"][::2, ::2], "one-position-only"),

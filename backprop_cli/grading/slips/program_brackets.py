@@ -84,7 +84,7 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
             for kept in (0, 1):  # (a + k)b, or k(a + b), for a + kb
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)
-        if isinstance(arg, Op) and arg.name == "matmul":
+        if isinstance(arg, Op) and arg.name in ("matmul", "conv"):
             for kept in (0, 1):  # x @ (W + b) for x @ W + b
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)

@@ -21,7 +21,11 @@ def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
     for axis, size in enumerate(shape if len(shape) <= 2 else ()):
         if 1 < size <= _LONGEST:
             yield "other-order", _backwards(node, axis, size)
-    if len(shape) == 2 and 1 not in shape:
+    if len(shape) == 2 and shape[0] > 1:
+        for k in (0, shape[0] - 1):  # x[0] for x[i]
+            yield "wrong-operand", op("add", op("mul", num(0), node), _row(node, k))
+    only_moved = isinstance(case.expr, Op) and case.expr.name in ("flatten", "flat", "reshape")
+    if len(shape) == 2 and 1 not in shape and shape[0] != shape[1] and not only_moved:
         other = shape[::-1]
         yield "reshape-for-transpose", op("transpose", op("reshape", node, shape=other))
         yield "reshape-for-transpose", op("reshape", op("transpose", node), shape=shape)
@@ -29,6 +33,10 @@ def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
 
 def _sizes(case: Case, node: Expr) -> tuple[int, ...]:
     return tuple(int(str(size)) for size in case.shape(node) or ())
+
+
+def _row(node: Expr, k: int) -> Expr:
+    return op("row", op("at", node, index=(k,)))
 
 
 def _backwards(node: Expr, axis: int, size: int) -> Expr:
@@ -42,6 +50,10 @@ def of_some_samples(case: Case, node: Op) -> Iterator[Change]:
             sizes = _sizes(case, left)
             if len(sizes) == 2 == len(_sizes(case, right)) and sizes[1] > 1:
                 yield from _of_a_product(case, left, right, sizes[1])
+        case Op("mean", (inner,), options) if node.option("axis") == 0 and _sizes(case, inner):
+            count = _sizes(case, inner)[0]
+            for slip, less in of_some_samples(case, Op("sum", (inner,), options)):
+                yield slip, op("div", less, num(count))
         case Op("sum", (inner,)) if node.option("axis") == 0 and not node.option("keep"):
             sizes = _sizes(case, inner)
             for rows in _all_but_one(sizes[0]) if len(sizes) == 2 else ():
