@@ -208,7 +208,9 @@ def test_lint_looks_at_every_mistake_before_it_asks_what_would_help() -> None:
     assert {one.kind for one in waits} == {"accepted"}
 
 
-@pytest.mark.parametrize(("name", "told"), [("time/gru", True), ("three-layers", False)])
+@pytest.mark.parametrize(
+    ("name", "told"), [("time/gru", True), ("attention/block", True), ("three-layers", False)]
+)
 def test_what_takes_seconds_is_announced(
     name: str, told: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -264,6 +264,10 @@ def test_what_says_nothing_of_points_is_refused(tmp_path: Path) -> None:
         ("x: [1, 2]\ny: [0, 1, 1]", "2 points and 3 labels"),
         ("x: [1, 2]\ny: [1, 1]", "nothing to tell apart"),
         ("x: [1, 1]\ny: [0, 1]", "(1) has both labels"),
+        (
+            "x: [[2, 1.0e+9], [1, 0], [1, 1.0e-9], [-1, 1.0e+9], [1.0e-9, -1]]\ny: [1, 1, 0, 0, 0]",
+            "too close together",
+        ),
         ("x: [a, 1]\ny: [0, 1]", "`a`"),
         ("x: [0, 1, 2, 3, 4, 5, 6]\ny: [0, 1, 0, 1, 0, 1, 0]", "no network of up to 5"),
     ],

@@ -325,6 +325,12 @@ def test_numbers_of_few_digits_are_typed_and_arrays_are_not(problem: backprop.Pr
     assert problem.check({"H1": np.array([0.982, 0.5])})["H1"].verdict == "wrong"
 
 
+def test_how_a_number_alone_is_right_is_a_word(problem: backprop.Problem) -> None:
+    how = problem.check({"L": problem.solve()["L"]})["L"].how
+    assert how.__class__.__name__ == "str"  # and not one of NumPy
+    assert how == "exact"
+
+
 def test_tensors_are_arrays(problem: backprop.Problem) -> None:
     torch = pytest.importorskip("torch")
     gradient = torch.tensor(problem.solve()["dW1"].copy(), requires_grad=True)

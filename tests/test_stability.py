@@ -220,6 +220,18 @@ def said(equations: list[str], **values: Any) -> tuple[dict[str, Array], dict[st
     return dict(solution.values), notes(solution)
 
 
+def test_nothing_times_the_logarithm_of_nothing() -> None:
+    """It has no value as it is written, and is told with what has one."""
+    given = {"y": [0, 1], "p": [0, 0.5]}
+    values, remarks = said(["L = -sum(y * log(p))"], **given)
+    assert np.isnan(values["L"])
+    assert remarks["L"].endswith("not positive; where both are 0, xlogy(y, p) is 0")
+    values, remarks = said(["L = -sum(xlogy(y, p))"], **given)
+    assert values["L"] == pytest.approx(np.log(2))
+    _, remarks = said(["L = -sum(y * log(p))"], y=[1, 1], p=[0, 0.5])
+    assert "xlogy" not in remarks["L"]
+
+
 def test_an_infinity_that_was_asked_for() -> None:
     values, remarks = said(["yhat = x * 0", "L = -log(yhat)"], x=3)
     assert values["L"] == np.inf

@@ -202,6 +202,13 @@ def test_a_mean_divides_by_how_many_numbers_it_is_of() -> None:
     assert "∂L/∂e = tanh(e) / 3" in text
 
 
+def test_a_number_below_0_stands_once() -> None:
+    """∂L/∂s = −1, as it was with 1; what is put in and comes out otherwise stands twice."""
+    text = printed({"a": 3, "b": 2}, "s = a * b", "L = a - s")
+    assert "∂L/∂s = −1\n" in text
+    assert "∂L/∂b = ∂L/∂s · a = −1 · 3 = −3\n" in text
+
+
 def derived(formula: str) -> str:
     done = CliRunner().invoke(
         main, ["derive", "--function", formula, "--wrt", "x", "--width", "120"]

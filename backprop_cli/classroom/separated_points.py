@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypeAlias
 
+import numpy as np
 from msgspec import Struct
 
 from backprop_cli.classroom.separating import (
@@ -24,6 +25,9 @@ from backprop_cli.problem.text.tree import read_tree
 
 MOST_POINTS: Final = 60
 
+Layer: TypeAlias = tuple[Sequence[Sequence[Fraction]], Sequence[Fraction]]
+"""The rows of weights, and the biases."""
+
 _FORM = "x: [[0, 0], [0, 1], [1, 0], [1, 1]], and below it y: [0, 1, 1, 0]"
 
 
@@ -41,6 +45,9 @@ def separating_problem(source: Source, *, letters: bool = False) -> str:
     if network is None:
         message = f"no network of up to {MOST_HIDDEN} hidden units gives every point its label"
         raise source.error(Complaint(message, instead="fewer points, or a second hidden layer"))
+    if _computed(network, points) != labels:
+        message = "points of these sizes lie too close together to be told apart in floats"
+        raise source.error(Complaint(message, instead="rounder numbers of about one size"))
     return "\n".join(_lines(network, points, labels, letters=letters)) + "\n"
 
 
@@ -148,7 +155,8 @@ def _lines(
     yield "  affine: x W^T + b  # a point is a row, and so are the weights of a unit"
     yield from _samples(points, labels, letters=letters)
     yield "layers:"
-    yield from _layers(network)
+    for rows, biases in _layers(network):
+        yield from _layer(rows, biases)
     if not letters:
         yield f"# In place of the points, `{_free(points)}` leaves the inputs free: `backprop"
         yield "# solve` then gives the output as a function of them, and draws where it is 1."
@@ -180,25 +188,36 @@ def _samples(points: Sequence[Point], labels: Sequence[int], *, letters: bool) -
     yield f"y: [{', '.join(map(str, labels))}]"
 
 
-def _layers(network: Separated) -> Iterator[str]:
+def _layers(network: Separated) -> Iterator[Layer]:
     """The hidden layer and the output; the one unit itself where it is enough."""
     units = network.hidden
     if len(units) == 1:
         sign = network.weights[0]
-        weights = [_listed(sign * weight for weight in units[0].weights)]
-        yield from _layer(weights, [sign * units[0].bias])
+        yield [[sign * weight for weight in units[0].weights]], [sign * units[0].bias]
         return
-    yield from _layer([_listed(unit.weights) for unit in units], [unit.bias for unit in units])
-    yield from _layer([_listed(map(Fraction, network.weights))], [network.bias])
+    yield [unit.weights for unit in units], [unit.bias for unit in units]
+    yield [[Fraction(weight) for weight in network.weights]], [network.bias]
 
 
-def _layer(rows: Sequence[str], biases: Sequence[Fraction]) -> Iterator[str]:
-    yield f"  - weights: [{', '.join(rows)}]"
+def _layer(rows: Sequence[Sequence[Fraction]], biases: Sequence[Fraction]) -> Iterator[str]:
+    yield f"  - weights: [{', '.join(map(_listed, rows))}]"
     yield f"    bias: {_listed(biases)}"
     yield "    activation: step"
 
 
-def _listed(numbers: Iterator[Fraction] | Sequence[Fraction] | map[Fraction]) -> str:
+def _computed(network: Separated, points: Sequence[Point]) -> tuple[int, ...]:
+    """The labels that floats give, in which everybody computes; none where one is too large."""
+    try:
+        values = np.array(points, dtype=float)
+        for rows, biases in _layers(network):
+            sums = values @ np.array(rows, dtype=float).T + np.array(biases, dtype=float)
+            values = (sums >= 0).astype(float)
+    except OverflowError:
+        return ()
+    return tuple(int(value) for value in values.ravel())
+
+
+def _listed(numbers: Sequence[Fraction]) -> str:
     return f"[{', '.join(map(_number, numbers))}]"
 
 

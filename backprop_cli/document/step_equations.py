@@ -26,6 +26,7 @@ from backprop_cli.notation.nodes import (
     Grid,
     Node,
     Number,
+    Row,
     Sign,
     Word,
     row,
@@ -186,9 +187,17 @@ class Formulas(Struct, frozen=True):
 
 
 def _equation(head: Node, sides: Sequence[Node], result: Node | None) -> Equation:
-    """An equation in which no side repeats the one before it or the result: no 1 = 1."""
-    unlike = [side for side in dict.fromkeys(sides) if side != result]
+    """An equation in which no side repeats the one before it or the result: no 1 = 1, −1 = −1."""
+    unlike = [side for side in dict.fromkeys(sides) if _as_number(side) != result]
     return Equation(head, tuple(unlike), result)
+
+
+def _as_number(node: Node) -> Node:
+    """A number with its sign as one, as a value is drawn; anything else as it is."""
+    match node:
+        case Row((Sign(sign), Number(text))):
+            return Number(f"{sign}{text}")
+    return node
 
 
 def is_value(node: Node) -> bool:

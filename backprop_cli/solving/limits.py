@@ -234,9 +234,10 @@ def check_differences(planned: Plan, checked: int, model: Model, most: int) -> N
         raise refusal(message, instead=f"--max-work {needed}")
 
 
-_LONG = 350
+_LONG = 200
 """Parts of all formulas from which a command that judges them again and again may take 2 s or more:
-measured with recurrent networks (267 to 373 parts: 1 to 2 s; 722 and 934: 4 to 5 s)."""
+measured with sheets wrong throughout (219, attention and a layer norm: 2 s; 175 and less: under
+half a second) and recurrent networks (232 to 373 parts: 1 to 2 s; 722 and 934: 4 to 5 s)."""
 
 
 def takes_long(planned: Plan) -> bool:

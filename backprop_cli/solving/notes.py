@@ -16,6 +16,7 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.stable_values import is_largest
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate, without_noise
 from backprop_cli.solving.plan import Planned
@@ -81,7 +82,8 @@ def _why(step: Planned, unknown: Mask, env: Env, model: Model) -> str:
     for node in _operations(step.expr):
         domain = operation(node).domain
         if domain is not None and np.any(domain.outside(*(evaluate(a, env) for a in node.args))):
-            return domain.words + _underflow(node, env, model)
+            hint = _underflow(node, env, model) or _as_nothing(step.expr, node, env)
+            return domain.words + hint
     for name in symbols(step.expr):
         bad = ~np.isfinite(env[name]) if name in env else np.zeros((), dtype=bool)
         if not bad.any():
@@ -105,6 +107,19 @@ def _underflow(node: Op, env: Env, model: Model) -> str:
     """Where the 0 is a softmax or sigmoid that is not really 0, only too small to show it."""
     hit = _zero_output(node, env, model)
     return f" ({hit} {_is(hit)} not quite 0, but too small for the computer)" if hit else ""
+
+
+def _as_nothing(expr: Expr, logarithm: Op, env: Env) -> str:
+    """What to write for 0 · ln 0 where it is to be 0, as in an entropy."""
+    for product in _operations(expr):
+        if logarithm.name != "log" or product.name != "mul" or logarithm not in product.args:
+            continue
+        left, right = product.args
+        factor = left if right == logarithm else right
+        if np.any((evaluate(factor, env) == 0) & (evaluate(logarithm.args[0], env) == 0)):
+            written = f"xlogy({plain(factor)}, {plain(logarithm.args[0])})"
+            return f"; where both are 0, {written} is 0"
+    return ""
 
 
 def _is(names: str) -> str:

@@ -230,12 +230,12 @@ def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[
     )
     off = np.abs(value - truth)
     near = np.where(off <= unit / 2 * (1 + SLACK), 1, 2)
-    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, near)])
+    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, near)], dtype=object)
 
 
 def how_computed(value: Array, truth: Array) -> NDArray[np.object_]:
     """The same of what a program computed."""
-    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, 1)])
+    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, 1)], dtype=object)
 
 
 def same(value: Array, truth: Array) -> Mask:

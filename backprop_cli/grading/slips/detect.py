@@ -20,6 +20,7 @@ from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import misread_again, one_number_wrong
 from backprop_cli.grading.slips.origins import Candidates, Reached, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.program_orders import of_other_sizes
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
@@ -97,7 +98,7 @@ def shaped(case: Case, shape: tuple[int, ...]) -> list[Candidate]:
     long = [size for size in shape if size != 1]
     return [
         one
-        for one in (*made, *changes(case))
+        for one in (*made, *changes(case), *of_other_sizes(case))
         if (found := case.shape(one[1])) is not None and [n for n in found if n != 1] == long
     ]
 

@@ -29,6 +29,8 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         for terms in ((put(node, place, first), last), (first, put(node, place, last))):
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
         yield from _of_none(node, place, inner)
+    if _acts_alone(node) and isinstance(node.args[0], Op) and node.args[0].name in _SUMS:
+        yield from _of_both(node, node.args[0])
     if node.name in _SUMS:
         yield from _of_a_sum(case, node)
     elif node.name == "mul":
@@ -37,6 +39,13 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         yield from _of_a_product(node)
     elif _acts_alone(node):
         yield from _of_each(node)
+
+
+def _of_both(node: Op, inner: Op) -> Iterator[Change]:
+    """√a + √b for √(a + b): the function of each term."""
+    if node.name not in ("neg", "sum", "mean", "transpose", "row", "column"):
+        each = (put(node, (0,), term) for term in inner.args)
+        yield "brackets-misplaced", Op(inner.name, tuple(each), inner.options)
 
 
 def _of_none(node: Op, place: Place, inner: Op) -> Iterator[Change]:
@@ -73,6 +82,10 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
             yield "brackets-misplaced", put(arg, (0,), moved)
         if isinstance(arg, Op) and arg.name in _FACTORS:
             for kept in (0, 1):  # (a + k)b, or k(a + b), for a + kb
+                moved = put(node, (position,), arg.args[kept])
+                yield "brackets-misplaced", put(arg, (kept,), moved)
+        if isinstance(arg, Op) and arg.name in ("matmul", "conv"):
+            for kept in (0, 1):  # x @ (W + b) for x @ W + b
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)
     first, last = node.args

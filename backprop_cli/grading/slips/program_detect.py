@@ -45,6 +45,9 @@ _FAR_FETCHED: Final = frozenset(
 """What is another way back altogether, where one number, or brackets, explain as much."""
 
 
+_OF_ONE_LESS: Final = frozenset({"term-left-out", "term-sign-flipped", "factor-left-out"})
+"""What x for 1 − x looks like, too."""
+
 Lines = Callable[[str], Sequence[Expr]]
 """The ways in which a program may write the line of a quantity."""
 _IN_BRACKETS: Final = frozenset({"brackets-misplaced", "summed-too-early"})
@@ -96,6 +99,8 @@ class ProgramDetector:
         parts = [*losses, *(one for one in wrong.candidates if one[0] in GENERAL - OF_CODE)]
         if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
             found = [*self._giving(wrong, parts), *found]
+            if {*found} & _OF_ONE_LESS:
+                found += self._giving(wrong, [p for p in wrong.candidates if p[0] == "complement"])
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
         found = found or seen or self._of_code(wrong)
         if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said

@@ -210,6 +210,13 @@ _ONLY_ADDED: Mapping[str, str] = MappingProxyType(
     {"factor-left-out": "factor-added", "term-left-out": "term-added"}
 )
 """What it is to divide by, or to take off, what is no part of it."""
+_LEFT_OUT: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "factor-left-out": {"mul": 2, "matmul": 2, "outer": 2, "div": 1},
+        "term-left-out": {"add": 2, "sub": 1},
+    }
+)
+"""So many of what an operation is given may be left out: what is taken off is said otherwise."""
 
 
 class _Known:
@@ -263,8 +270,10 @@ class _Known:
             for k in islice(np.flatnonzero(near), _MOST_HITS):
                 other = function(others[k])
                 if line.gives(part, gives(part.own, other)):
-                    is_there = id not in _ONLY_ADDED or self._stands_in(part.node, other)
+                    is_there = id not in _ONLY_ADDED or self._stands_in(part.node, other, id)
                     said = id if is_there else _ONLY_ADDED[id]
+                    if said == "wrong-operand" and function is not np.asarray:
+                        said = "function-added" if _near(part.own, others[k]) else said
                     yield "wrong-activation" if self._is_other(part.node, others[k], said) else said
                     break
 
@@ -274,11 +283,12 @@ class _Known:
             return False
         return not _near(self.values.of(node), value) and _near(self.values.of(*node.args), value)
 
-    def _stands_in(self, node: Expr, value: Array) -> bool:
+    def _stands_in(self, node: Expr, value: Array, id: str) -> bool:
         """Whether a factor or a term of this value is a part of something, or of what it is."""
         behind = [way for name in symbols(node) if (way := self._judge.key.first(name))]
-        parts = (part for expr in (node, *behind) for part in walk(expr))
-        return any(_near(self.values.of(part), value) for part in parts if part != node)
+        joined = (part for expr in (node, *behind) for part in walk(expr) if isinstance(part, Op))
+        parts = (arg for part in joined for arg in part.args[: _LEFT_OUT[id].get(part.name, 0)])
+        return any(_near(self.values.of(part), value) for part in parts)
 
 
 def _near(one: Array, other: Array) -> bool:
@@ -315,6 +325,8 @@ def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterat
     if _is_constant(needed) and line.gives(part, np.full_like(part.own, needed.mean())):
         if isinstance(part.node, Num):
             yield "wrong-constant"
+        elif part.of in _SCALED and _is_constant(own) and _is_count(needed.mean() / own.mean()):
+            yield _SCALED[part.of]
         elif is_round(float(needed.mean())):
             yield "wrong-operand"
         return
@@ -322,6 +334,11 @@ def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterat
     times = ratio(needed, own, _NEAR * np.abs(needed)) if scaled else None
     if scaled and times is not None and line.gives(part, part.own * times):
         yield scaled
+
+
+def _is_count(times: float) -> bool:
+    """Whether something is taken so many times: a bias once for each entry of a kernel."""
+    return abs(times - round(times)) <= _NEAR * abs(times) and 1 < round(times) <= _LARGEST_PART
 
 
 _LARGEST_PART: Final = 100

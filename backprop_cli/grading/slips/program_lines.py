@@ -108,8 +108,28 @@ def _through_a_norm(case: Case) -> Iterator[tuple[Expr, str]]:
                 mean = definitions.get(mu)
                 if isinstance(mean, Op) and mean.name == "mean":
                     yield _in_three_terms(Sym(gradient), Sym(name), spread, along, mean), name
+            case Op("mul", (Op("sub", (Sym(x), Op(along, (Sym(mu),)))), Op(_, (Sym(inverse),)))):
+                mean, root = definitions.get(mu), _root_of(definitions.get(inverse))
+                if (
+                    x == case.by
+                    and isinstance(mean, Op)
+                    and mean.name == "mean"
+                    and root is not None
+                ):
+                    spread = op(along, root)
+                    yield _in_three_terms(Sym(gradient), Sym(name), spread, along, mean), name
             case Op("div", (Sym(x), length)) if x == case.by:
                 yield _beside(Sym(gradient), Sym(name), length), name
+
+
+def _root_of(inverse: Expr | None) -> Expr | None:
+    """√(σ² + ε) of what is 1/√(σ² + ε), or that to the power of −½."""
+    match inverse:
+        case Op("div", (Num(1), root)):
+            return root
+        case Op("pow", (inner, Num() as power)) if power.value < 0:
+            return op("pow", inner, num(-power.value))
+    return None
 
 
 def _beside(g: Expr, e: Expr, length: Expr) -> Expr:

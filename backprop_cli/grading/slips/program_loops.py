@@ -45,6 +45,7 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
                 made = (
                     *_ended(case, parts),
                     *_sums_multiplied(parts),
+                    *_sums_of_each(case, parts),
                     *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
                 )
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
@@ -93,6 +94,13 @@ def _sums_multiplied(parts: Sequence[Expr]) -> Iterator[Change]:
         yield "summed-too-early", op(_name(parts[0]), added(lefts), added(rights))
 
 
+def _sums_of_each(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
+    """dZ.sum(1) for dZ.sum(0), where there are as many steps as units."""
+    if all(case.shape(part) == (len(parts),) for part in parts):
+        for steps in (parts, parts[::-1]):
+            yield "summed-over-wrong-axis", op("stack", *(op("sum", part) for part in steps))
+
+
 def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
     """x[1] at every step, or the row before or behind, where each has its own."""
     rows = [one.option("index") for one in nodes if isinstance(one, Op) and one.name == "at"]
@@ -133,13 +141,18 @@ def _name(node: Expr) -> str:
 def _alike(
     parts: Sequence[Expr], place: Place, changed: Sequence[Sequence[Change]]
 ) -> Iterator[tuple[str, list[Expr]]]:
-    """The terms with the k-th change made in all of them, where all have it."""
-    for made in zip(*changed, strict=False):
-        if len({slip for slip, _ in made}) == 1:
-            yield (
-                made[0][0],
-                [put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)],
-            )
+    """The terms with the k-th change of a kind made in all of them, where all have it."""
+    kinds = [_by_kind(changes) for changes in changed]
+    for slip in kinds[0]:
+        for made in zip(*(kind.get(slip, ()) for kind in kinds), strict=False):
+            yield slip, [put(part, place, new) for part, new in zip(parts, made, strict=True)]
+
+
+def _by_kind(changes: Sequence[Change]) -> dict[str, list[Expr]]:
+    found: dict[str, list[Expr]] = {}
+    for slip, new in changes:
+        found.setdefault(slip, []).append(new)
+    return found
 
 
 def _taken_at_each(
@@ -148,6 +161,7 @@ def _taken_at_each(
     """What stands in the place of a quantity in each step: another of that step, or one for all."""
     for one in dict.fromkeys(usual):
         yield [one] * len(parts)
+    yield [*usual[::-1]]
     for by in (1, -1):  # x[-1] is the last one in Python
         yield [*usual[by:], *usual[:by]]
     yield from _of_another_letter(case, usual)

@@ -43,6 +43,13 @@ from backprop_cli.grading.slips.program_functions import (
 )
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
+from backprop_cli.grading.slips.program_orders import (
+    added_up,
+    centred,
+    in_another_order,
+    of_some_samples,
+    of_windows,
+)
 from backprop_cli.grading.slips.program_others import of_other_lines
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 from backprop_cli.grading.slips.program_slices import of_slices
@@ -111,6 +118,8 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from of_function(case, node)
     yield from reduced(case, node)
     yield from of_matrix(case, node)
+    yield from in_another_order(case, node)
+    yield from centred(case, node)
     yield from _as_in_the_loss(case, node)
     yield from once_more(case, node)
     if isinstance(node, Sym):
@@ -124,6 +133,9 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from brackets(case, node)
     yield from operators(node)
     yield from of_sums(case, node)
+    yield from of_some_samples(case, node)
+    yield from added_up(case, node)
+    yield from of_windows(case, node)
     yield from of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))

@@ -1,0 +1,188 @@
+"""A line of code to what it is with an array backwards, or with some of the samples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, put
+from backprop_cli.grading.slips.case import Case, each
+from backprop_cli.grading.slips.formula_parts import Change
+from backprop_cli.grading.slips.forward import CONVOLUTIONS
+from backprop_cli.operations.pooling import pool_of
+
+_LONGEST: Final = 200
+"""Longer arrays are not tried backwards."""
+
+
+def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
+    """v[::-1], a matrix with its rows or columns backwards, W.reshape(m, n).T for W."""
+    shape = _sizes(case, node) if isinstance(node, Sym) else ()
+    for axis, size in enumerate(shape if len(shape) <= 2 else ()):
+        if 1 < size <= _LONGEST:
+            yield "other-order", _backwards(node, axis, size)
+    if len(shape) == 2 and shape[0] > 1:
+        for k in (0, shape[0] - 1):  # x[0] for x[i]
+            yield "wrong-operand", op("add", op("mul", num(0), node), _row(node, k))
+    only_moved = isinstance(case.expr, Op) and case.expr.name in ("flatten", "flat", "reshape")
+    if len(shape) == 2 and 1 not in shape and shape[0] != shape[1] and not only_moved:
+        other = shape[::-1]
+        yield "reshape-for-transpose", op("transpose", op("reshape", node, shape=other))
+        yield "reshape-for-transpose", op("reshape", op("transpose", node), shape=shape)
+
+
+def _sizes(case: Case, node: Expr) -> tuple[int, ...]:
+    return tuple(int(str(size)) for size in case.shape(node) or ())
+
+
+def _row(node: Expr, k: int) -> Expr:
+    return op("row", op("at", node, index=(k,)))
+
+
+def _backwards(node: Expr, axis: int, size: int) -> Expr:
+    return op("at", node, index=(*(None,) * axis, (tuple(range(size - 1, -1, -1)),)))
+
+
+def of_some_samples(case: Case, node: Op) -> Iterator[Change]:
+    """Of a sum over samples one of them alone, all but the first or the last, or each weighed."""
+    match node:
+        case Op("matmul", (left, right)) if _is_turned(left) or _is_turned(right):
+            sizes = _sizes(case, left)
+            if len(sizes) == 2 == len(_sizes(case, right)) and sizes[1] > 1:
+                yield from _of_a_product(case, left, right, sizes[1])
+        case Op("mean", (inner,), options) if node.option("axis") == 0 and _sizes(case, inner):
+            count = _sizes(case, inner)[0]
+            for slip, less in of_some_samples(case, Op("sum", (inner,), options)):
+                yield slip, op("div", less, num(count))
+        case Op("sum", (inner,)) if node.option("axis") == 0 and not node.option("keep"):
+            sizes = _sizes(case, inner)
+            for rows in _all_but_one(sizes[0]) if len(sizes) == 2 else ():
+                yield "path-lost", Op("sum", (op("at", inner, index=(rows,)),), node.options)
+            for name in _vectors(case, sizes[0]) if len(sizes) == 2 else ():
+                weighed = op("mul", op("column", Sym(name)), inner)
+                yield "factor-added", Op("sum", (weighed,), node.options)
+
+
+def _of_a_product(case: Case, left: Expr, right: Expr, count: int) -> Iterator[Change]:
+    for k in (0, count - 1):
+        alone = op("at", left, index=(None, k)), op("at", right, index=(k,))
+        yield "not-summed-over-samples", op("outer", *alone)
+    for rows in _all_but_one(count):
+        some = op("at", left, index=(None, rows)), op("at", right, index=(rows,))
+        yield "path-lost", op("matmul", *some)
+    for name in _vectors(case, count):
+        yield "factor-added", op("matmul", left, op("mul", op("column", Sym(name)), right))
+
+
+def _is_turned(node: Expr) -> bool:
+    return isinstance(node, Op) and node.name == "transpose"
+
+
+def _all_but_one(count: int) -> Iterator[tuple[int, int]]:
+    if count > 2:
+        yield from ((1, count), (0, count - 1))
+
+
+def _vectors(case: Case, size: int) -> Iterator[str]:
+    """The vectors with a number for each of so many samples."""
+    for name, shape in case.sizes.names.items():
+        if shape == (size,) and case.has(name, shape):
+            yield name
+
+
+# Sums and windows -------------------------------------------------------------------------------
+
+
+def added_up(case: Case, node: Op) -> Iterator[Change]:
+    """a[:, None] + b for the outer product; the kernel added to each window and not multiplied."""
+    if node.name == "outer" and len(_sizes(case, node)) == 2:
+        left, right = node.args
+        each = op("outer", left, _ones(right)), op("outer", _ones(left), right)
+        yield "operator-exchanged", op("add", *each)
+    if node.name == "conv":
+        x, k = node.args
+        if len(_sizes(case, k)) == len(_sizes(case, node)):
+            slid = Op("conv", (x, _ones(k)), node.options)
+            yield "operator-exchanged", op("add", slid, op("sum", k))
+
+
+def _ones(node: Expr) -> Expr:
+    return op("add", op("mul", num(0), node), num(1))
+
+
+def of_windows(case: Case, node: Op) -> Iterator[Change]:
+    """A kernel turned, mirrored, or one entry of it alone; of a pool the smallest, or one entry."""
+    if node.name in CONVOLUTIONS:
+        x, k = node.args
+        sizes = _sizes(case, k)
+        if len(sizes) <= 2:
+            for axis, size in enumerate(sizes):
+                yield "kernel-flipped", Op(node.name, (x, _backwards(k, axis, size)), node.options)
+            yield "kernel-flipped", Op(node.name, (x, op("rot", k)), node.options)
+            for alone in _one_entry(k, sizes):
+                yield "one-position-only", Op(node.name, (x, alone), node.options)
+    if node.name == "max_pool":
+        least = Op(node.name, (op("neg", *node.args),), node.options)
+        yield "wrong-activation", op("neg", least)
+    if node.name in ("max_pool", "mean_pool"):
+        yield from _one_of_each_window(case, node)
+
+
+def _one_entry(k: Expr, sizes: tuple[int, ...]) -> Iterator[Expr]:
+    """The first or the last entry of a kernel, and 0 in all other places."""
+    for at in (tuple((0, 1) for _ in sizes), tuple((size - 1, size) for size in sizes)):
+        yield op("place", op("at", k, index=at), index=at, shape=sizes)
+
+
+def _one_of_each_window(case: Case, node: Op) -> Iterator[Change]:
+    """The entry in the same corner of each window."""
+    shape, out = _sizes(case, node.args[0]), _sizes(case, node)
+    how = pool_of(node, shape)
+    for corner in (0, how.size - 1):
+        picked = node.args[0]
+        for axis in range(len(shape) - how.axes, len(shape)):
+            taken = tuple(range(corner, corner + how.stride * out[axis], how.stride))
+            picked = op("at", picked, index=(*(None,) * axis, (taken,)))
+        yield "one-position-only", picked
+
+
+# Numbers ----------------------------------------------------------------------------------------
+
+
+def centred(case: Case, node: Expr) -> Iterator[Change]:
+    """x − mean(x) for x; 1 + x, as `log1p` has it; Σw for the number of samples."""
+    sizes = _sizes(case, node)
+    if isinstance(node, Sym) and sizes:
+        along = ({"axis": axis, "keep": 1} for axis in (0, 1)) if len(sizes) == 2 else ()
+        for options in ({}, *along):
+            yield "term-added", op("sub", node, op("mean", node, **options))
+    if isinstance(node, Op) and node.name in ("log", "sqrt"):
+        yield "term-added", Op(node.name, (op("add", num(1), *node.args),), node.options)
+    match node:
+        case Op("relu", (z,)):  # h = z * (z > 1)
+            yield "wrong-constant", op("mul", z, op("switch", op("sub", z, num(1))))
+        case Op("div", (top, Op("mul", (Num(2), Num() as count)))):
+            for halved in centred(case, op("div", top, count)):
+                yield halved[0], op("div", halved[1], num(2))
+        case Op("div", (top, Num() as count)) if count.value.denominator == 1:
+            for name, shape in case.sizes.names.items():
+                if (
+                    len(shape) == 1
+                    and count.value % int(str(shape[0])) == 0
+                    and case.has(name, shape)
+                ):
+                    times = op("mul", num(count.value / int(str(shape[0]))), op("sum", Sym(name)))
+                    yield "wrong-operand", op("div", top, times)
+
+
+def of_other_sizes(case: Case) -> Iterator[Change]:
+    """Another array in a product over samples that does not fit: ŷ for h, whose units are more."""
+    products = frozenset({"matmul", "outer"}) if case.step.phase == "backward" else frozenset()
+    for place, node in each(case.expr, products):
+        for position, arg in enumerate(node.args):
+            inner = arg.args[0] if isinstance(arg, Op) and _is_turned(arg) else arg
+            for name in case.sizes.names if isinstance(inner, Sym) else ():
+                other = op("transpose", Sym(name)) if inner is not arg else Sym(name)
+                shape = case.sizes.names[name]
+                if len(_sizes(case, inner)) == len(shape) and case.has(name, shape):
+                    yield "wrong-layer-input", put(case.expr, (*place, position), other)
