@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
+    from backprop_cli.python.drawn_problems import Drawing as Drawing
     from backprop_cli.python.exercises import ClassReport as ClassReport
     from backprop_cli.python.exercises import Practice as Practice
     from backprop_cli.python.exercises import Report as Report
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from backprop_cli.python.from_onnx import from_onnx as from_onnx
     from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch
-    from backprop_cli.python.drawn_problems import Drawing as Drawing
     from backprop_cli.python.problems import Problem as Problem
     from backprop_cli.python.problems import load as load
     from backprop_cli.python.problems import new as new

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from backprop_cli.document.view import View
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
-    from backprop_cli.python.exercises import Practice, Report
     from backprop_cli.python.drawn_problems import Drawing
+    from backprop_cli.python.exercises import Practice, Report
 
 _TEXT_SIGNS = ("\n", "{", ": ")
 
