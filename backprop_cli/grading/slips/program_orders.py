@@ -149,30 +149,37 @@ def _one_of_each_window(case: Case, node: Op) -> Iterator[Change]:
 # Numbers ----------------------------------------------------------------------------------------
 
 
-def centred(case: Case, node: Expr) -> Iterator[Change]:
-    """x − mean(x) for x; 1 + x, as `log1p` has it; Σw for the number of samples."""
-    sizes = _sizes(case, node)
-    if isinstance(node, Sym) and sizes:
-        along = ({"axis": axis, "keep": 1} for axis in (0, 1)) if len(sizes) == 2 else ()
-        for options in ({}, *along):
-            yield "term-added", op("sub", node, op("mean", node, **options))
-    if isinstance(node, Op) and node.name in ("log", "sqrt"):
-        yield "term-added", Op(node.name, (op("add", num(1), *node.args),), node.options)
+def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
+    """A mean taken off, `log1p` for a logarithm, another threshold, weights for their count."""
+    if isinstance(node, Sym):
+        yield from _centred(case, node)
     match node:
+        case Op("log" | "sqrt", (inner,), options):
+            yield "term-added", Op(node.name, (op("add", num(1), inner),), options)
         case Op("relu", (z,)):  # h = z * (z > 1)
             yield "wrong-constant", op("mul", z, op("switch", op("sub", z, num(1))))
         case Op("div", (top, Op("mul", (Num(2), Num() as count)))):
-            for halved in centred(case, op("div", top, count)):
-                yield halved[0], op("div", halved[1], num(2))
-        case Op("div", (top, Num() as count)) if count.value.denominator == 1:
-            for name, shape in case.sizes.names.items():
-                if (
-                    len(shape) == 1
-                    and count.value % int(str(shape[0])) == 0
-                    and case.has(name, shape)
-                ):
-                    times = op("mul", num(count.value / int(str(shape[0]))), op("sum", Sym(name)))
-                    yield "wrong-operand", op("div", top, times)
+            for slip, new in _over_a_sum(case, top, count):
+                yield slip, op("div", new, num(2))
+        case Op("div", (top, Num() as count)):
+            yield from _over_a_sum(case, top, count)
+
+
+def _centred(case: Case, node: Sym) -> Iterator[Change]:
+    """x − mean(x) for x: the mean of all, of each column, of each row."""
+    sizes = _sizes(case, node)
+    along = ({"axis": axis, "keep": 1} for axis in (0, 1)) if len(sizes) == 2 else ()
+    for options in ({}, *along) if sizes else ():
+        yield "term-added", op("sub", node, op("mean", node, **options))
+
+
+def _over_a_sum(case: Case, top: Expr, count: Num) -> Iterator[Change]:
+    """Over Σw for the number of samples, of each of which w has one."""
+    for name, shape in case.sizes.names.items():
+        if len(shape) == 1 and case.has(name, shape):
+            each = count.value / int(str(shape[0]))
+            if each.denominator == 1:
+                yield "wrong-operand", op("div", top, op("mul", num(each), op("sum", Sym(name))))
 
 
 def of_other_sizes(case: Case) -> Iterator[Change]:

@@ -45,8 +45,8 @@ from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_o
 from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.grading.slips.program_orders import (
     added_up,
-    centred,
     in_another_order,
+    of_numbers,
     of_some_samples,
     of_windows,
 )
@@ -119,7 +119,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from reduced(case, node)
     yield from of_matrix(case, node)
     yield from in_another_order(case, node)
-    yield from centred(case, node)
+    yield from of_numbers(case, node)
     yield from _as_in_the_loss(case, node)
     yield from once_more(case, node)
     if isinstance(node, Sym):
