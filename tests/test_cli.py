@@ -536,3 +536,25 @@ def test_there_is_completion_for_each_shell(shell: str) -> None:
     assert (
         f"_BACKPROP_COMPLETE={shell}_source backprop" in (ROOT / "docs" / "commands.md").read_text()
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "instead"),
+    [
+        ("solve", "x.svg", "x.html, or --format text"),
+        ("solve", "x.PDF", "x.html, or --format text"),
+        ("draw", "x.png", "x.svg, or --format text"),
+        ("lint", "x.docx", "x.txt, or --format text"),
+    ],
+)
+def test_a_text_is_not_written_into_what_is_no_text(
+    command: str, name: str, instead: str, tmp_path: Path
+) -> None:
+    problem = str(ROOT / "problems" / "sigmoid-softmax.yaml")
+    done = CliRunner().invoke(main, [command, problem, "-o", str(tmp_path / name)])
+    assert done.exit_code == 2
+    assert instead in done.stderr
+    assert not list(tmp_path.iterdir())
+    said = [command, problem, "-o", str(tmp_path / name), "--format", "text"]
+    assert CliRunner().invoke(main, said).exit_code in (0, 1)
+    assert (tmp_path / name).read_text("utf-8").strip()
