@@ -545,9 +545,12 @@ def test_there_is_completion_for_each_shell(shell: str) -> None:
         ("solve", "x.PDF", "x.html, or --format text"),
         ("draw", "x.png", "x.svg, or --format text"),
         ("lint", "x.docx", "x.txt, or --format text"),
+        ("draw", "x.html", "x.svg, or --format text"),
+        ("handout", "x.json", "x.html, or --format text"),
+        ("derive", "x.py", "x.html, or --format text"),
     ],
 )
-def test_a_text_is_not_written_into_what_is_no_text(
+def test_a_text_is_not_written_into_a_file_of_another_kind(
     command: str, name: str, instead: str, tmp_path: Path
 ) -> None:
     problem = str(ROOT / "problems" / "sigmoid-softmax.yaml")

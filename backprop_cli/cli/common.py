@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from backprop_cli.cli.output import FOR_READERS, Output
-from backprop_cli.errors import BUG, USAGE, UserError, refusal
+from backprop_cli.errors import BUG, USAGE, UserError, listed, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -22,8 +22,6 @@ _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
 """Endings of files that are read, numbers beside a problem too, and in which nothing is written."""
-_NO_TEXT = frozenset({".svg", ".png", ".jpg", ".jpeg", ".gif", ".pdf", ".docx", ".odt", ".doc"})
-"""Endings of pictures and of pages that are no text: a program that opens them would find none."""
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -168,17 +166,18 @@ def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., 
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
+        unfit = None
         if kwargs["file"] is not None and not is_stated("format"):
             from backprop_cli.formats.file_endings import format_of
 
             by_ending = format_of(kwargs["file"])
+            unfit = by_ending if by_ending not in formats else None
             kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
-        unfit = None if is_stated("format") else kwargs["file"]
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it(out.theme):
             if not out.force:
-                _refuse_no_text(unfit, out.format, formats)
+                _refuse_other_kind(unfit, out, formats)
                 _spare_inputs(click.get_current_context().params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
@@ -193,16 +192,16 @@ def max_work() -> int | None:
     return None if ctx is None else ctx.meta.get(_MAX_WORK)
 
 
-def _refuse_no_text(file: Path | None, format_: str, formats: Sequence[str]) -> None:
-    """Refuses a name for a text that only a picture, or a page of another kind, may have."""
-    if file is None or file.suffix.casefold() not in _NO_TEXT or format_ == "svg":
+def _refuse_other_kind(kind: str | None, out: Output, formats: Sequence[str]) -> None:
+    """Refuses a file whose name says a kind that this command does not write."""
+    if kind is None or out.file is None:
         return
     from backprop_cli.formats.file_endings import ENDING
 
-    better = next(name for name in ("svg", "html", format_) if name in formats)
-    message = f"what is written here is {format_}, which no {file.suffix} file is"
-    hint = f"{file.with_suffix(ENDING.get(better, '.txt'))}, or --format {format_}"
-    raise refusal(message, instead=hint, source=str(file))
+    better = next(name for name in ("svg", "html", out.format) if name in formats)
+    message = f"a {out.file.suffix} file is not written here, but {listed(formats)}"
+    hint = f"{out.file.with_suffix(ENDING.get(better, '.txt'))}, or --format {out.format}"
+    raise refusal(message, instead=hint, source=str(out.file))
 
 
 def _spare_inputs(params: Mapping[str, Any]) -> None:

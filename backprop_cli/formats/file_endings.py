@@ -19,7 +19,12 @@ ENDING: Final = MappingProxyType(
         "junit": ".xml",
     }
 )
-_MEANT = {**{ending: name for name, ending in ENDING.items()}, ".htm": "html"}
+_NO_TEXT = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".docx", ".odt", ".doc")
+_MEANT = {
+    **{ending: name for name, ending in ENDING.items()},
+    ".htm": "html",
+    **{ending: ending for ending in _NO_TEXT},  # which nothing here is
+}
 
 
 def format_of(file: Path) -> str | None:
