@@ -494,6 +494,13 @@ def test_a_wrong_gradient_is_told(gradient: Any, said: str) -> None:
         backprop.testing.assert_gradient(np.tanh, gradient, at=[0.2, -0.7, 1.1])
 
 
+def test_a_sentence_of_a_report_says_what_to_write_in_python() -> None:
+    wrong = {"Z1": "5 1", "H1": ".9 .8", "dL/dH1": ".3 .7", "dL/dZ2": ".3 .2"}
+    told = [one.message for one in backprop.load(PROBLEM, max_work=1500).check(wrong)]
+    assert any("load(…, max_work=15000)" in one for one in told)
+    assert not any("--max-work" in one for one in told)
+
+
 # Notebooks ----------------------------------------------------------------------------------------
 
 

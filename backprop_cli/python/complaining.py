@@ -106,11 +106,15 @@ def door(function: Callable[Given, Found]) -> Callable[Given, Found]:
 _OPTION: Final = re.compile(r"--max-work (\d+)")
 
 
+def in_python(text: str) -> str:
+    """What is said, with the argument for the option of the command."""
+    return _OPTION.sub(r"load(…, max_work=\1)", text)
+
+
 def _in_python(complaint: Complaint) -> Complaint:
-    """What to write, with the argument for the option of the command."""
     if complaint.instead is None:
         return complaint
-    return replace(complaint, instead=_OPTION.sub(r"load(…, max_work=\1)", complaint.instead))
+    return replace(complaint, instead=in_python(complaint.instead))
 
 
 @contextmanager

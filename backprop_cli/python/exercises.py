@@ -24,6 +24,7 @@ from backprop_cli.python.complaining import (
     expect_one_of,
     expect_text,
     expect_whole,
+    in_python,
     told,
 )
 from backprop_cli.python.showing import Shown
@@ -58,7 +59,7 @@ class Report(Shown):
         grader: Grader,
         shared: SharedBy = written_alike,
     ) -> None:
-        self._graded: Graded = summarised(problem, submissions, shared)
+        self._graded: Graded = summarised(problem, [*map(_in_python, submissions)], shared)
         self._grader = grader
         self._known = grader.quantities(local=True)
 
@@ -161,6 +162,12 @@ class Report(Shown):
         formula = PrintedFormulas(self._grader, ascii)
         settings = {"reveal": reveal, "width": width, "ascii": ascii, "formula": formula}
         return showing.report(format, self._graded, settings)
+
+
+def _in_python(submission: Submission) -> Submission:
+    """The same, told what to write in Python where an option of the command is meant."""
+    results = (replace(one, message=in_python(one.message)) for one in submission.results)
+    return replace(submission, results=tuple(results))
 
 
 class ClassReport(Report):
