@@ -31,6 +31,7 @@ from backprop_cli.notation.nodes import (
 )
 
 _BOLD = 1.15  # how much wider digits are in bold type
+_ENDLESS = 1.6  # how much wider −∞ is than two of them
 
 
 @lru_cache(maxsize=8192)
@@ -69,7 +70,7 @@ def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
         case Number(text, pad, lead):
             digits, exponent, power = text.partition("e")
             tenfold = 3.5 + 0.75 * len(power) if exponent else 0  # written · 10 to that power
-            return len(lead) + len(digits) + tenfold + len(pad)
+            return len(lead) + len(digits) + _ENDLESS * digits.count("∞") + tenfold + len(pad)
         case Sign("…" | "⋱"):
             return 2.3
         case Sign(text, _, bare):

@@ -73,7 +73,7 @@ PADDED_POOLING = (
         Notation("defined", "max_pool"),
         _padded_shape,
         definition=_padded_max,
-        options={**POOLS, "padding": 0},
+        options={**POOLS, "padding": ...},
         public=False,
     ),
     Operation(
@@ -82,7 +82,7 @@ PADDED_POOLING = (
         Notation("defined", "mean_pool"),
         _padded_shape,
         definition=_padded_mean,
-        options={**POOLS, "padding": 0, "count_padding": 1},
+        options={**POOLS, "padding": ..., "count_padding": 1},
         public=False,
     ),
 )

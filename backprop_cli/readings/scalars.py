@@ -8,6 +8,7 @@ has the number 0, so that zeros put in between are right as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import starmap
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.calculus.stable import careful, function_of
 from backprop_cli.operations.inverses import INVERTED
@@ -22,13 +24,13 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.slicing import at
 from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE, in_placeholders
-from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
+from backprop_cli.operations.window_values import FACTORS, pad, windows, windows_sum
 from backprop_cli.readings.scalar_code import FORMS, Registers
 from backprop_cli.readings.scalar_steps import ALONG, ONE, Entries, Exponentials, by_lane, largest
 
-_MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place"}
+_MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place", "low_padded"}
 """Not `place`, in which entries may meet, and are added up."""
-_BY_VALUE = frozenset({"causal_mask"})
+_BY_VALUE = frozenset({"causal_mask", build.LOWEST.name})
 """What is made of nothing: its numbers stay the same."""
 
 
@@ -162,6 +164,11 @@ def _max_pool(scalars: Scalars, node: Op, x: Entries) -> Entries:
     return by_lane(largest, scalars.registers, op("max", *node.args, axis=-1), [whole])
 
 
+def _low_padded(scalars: Scalars, node: Op, x: Entries) -> Entries:
+    lowest = float(scalars.registers.constant(-np.inf))
+    return np.asarray(partial(pad, fill=lowest)(x, **dict(node.options)))  # type: ignore[arg-type]
+
+
 def _place(scalars: Scalars, node: Op, g: Entries) -> Entries:
     """What `at` would take, put back."""
     shape = tuple(map(int, sizes(node)))
@@ -257,6 +264,7 @@ _WHOLE: Mapping[str, Any] = MappingProxyType(
         **dict.fromkeys(FACTORS, _conv),
         "max_pool": _max_pool,
         "outer": _outer,
+        "low_padded": _low_padded,
         "place": _place,
         "window_sums": _window_sums,
         "softmax_share": _softmax_share,

@@ -51,6 +51,8 @@ def _applied(draw: st.DrawFn, inner: st.SearchStrategy[Expr]) -> Op:
     for key, default in entry.options.items():
         if default is ... or draw(st.booleans()):
             options[key] = draw(_values.get(key, _constants))
+    if "count_padding" in entry.options or entry.name == "padded_max_pool":
+        options["padding"] = draw(st.integers(1, 2))  # without any it is the plain one
     args = tuple(draw(inner) for _ in range(count))
     return Op(entry.name, args, tuple(sorted(options.items())))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,7 @@ def check_drawings(page: Page) -> None:
         jacobian = here.jacobian(of, by, total=False)
         for slice_ in drawn.slices:
             stated = {c.left.name: int(here.value(c.right)) for c in slice_.places}  # type: ignore[union-attr]
-            at = {a: stated[x] if (x := letters[a]) in stated else int(x) for a in in_slices}
+            at = places_of(letters, in_slices, stated)
             free = [(letters[axis], here.first_of(of, by)[axis]) for axis in rows_and_columns]
             for spot, entry in spots(slice_.rows, free, here, found):
                 spotted = at | dict(zip(rows_and_columns, spot, strict=True))
@@ -94,6 +94,15 @@ def check_drawings(page: Page) -> None:
                 assert not isinstance(entry, Dots)
                 assert here.value(entry) == pytest.approx(jacobian[index], rel=2e-6, abs=2e-7)
         assert drawn.slices
+
+
+def places_of(
+    letters: Sequence[str], in_slices: Sequence[int], stated: Mapping[str, int]
+) -> dict[int, int]:
+    """Where a slice is: by its letters, or in their order where each window has lines of its own."""
+    if len(stated) == len(in_slices) and not stated.keys() <= {letters[a] for a in in_slices}:
+        return dict(zip(in_slices, stated.values(), strict=True))
+    return {a: stated[x] if (x := letters[a]) in stated else int(x) for a in in_slices}
 
 
 def axes_drawn(of: int, by: int, layout: str) -> tuple[list[int], list[int]]:

@@ -335,10 +335,11 @@ class Ways(Struct, dict=True):
         adds_up = not used.operations.isdisjoint(BY_PRODUCTS | TOTALS)
         any_way = WithProducts(unit.count, unit.significant) if adds_up else unit
         low, high = self.standing.enclosed(expr, replace(reading, unit=any_way, definite=False))
+        room = unit.at(np.abs(self.value + self.base))
         if padded:
             low, high = unit.widened((low, high))
-        room = _BESIDE * np.maximum(unit.at(np.abs(self.value + self.base)), np.ptp(self.typed, 0))
-        return np.asarray(where & ~(np.maximum(low - typed[1], typed[0] - high) > room))
+            room = np.maximum(room, np.ptp(self.typed, 0))
+        return np.asarray(where & ~(np.maximum(low - typed[1], typed[0] - high) > _BESIDE * room))
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""

@@ -87,15 +87,19 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
     return _checked(token, name, args, options, dialect)
 
 
+_AROUND = ("padding", "count_padding")
+
+
 def _slid(
     token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
 ) -> tuple[str, list[Expr], dict[str, Option]]:
     """The name and the arguments of what slides a window as the table has them."""
     if name in PADDED:
         args, options = _sized(token, args, options) if len(args) > 1 else (args, options)
-        around = options.get("padding") not in (None, 0)
-        name = PADDED[name] if around else name
-        return name, args, options
+        if options.get("padding"):
+            return PADDED[name], args, options
+        kept = {key: value for key, value in options.items() if key not in _AROUND}
+        return name, args, kept
     if name in ("conv", "conv_transpose") and dialect.flipped and len(args) == 2:
         return name, [args[0], _turned(args[1], options)], options
     return name, args, options
