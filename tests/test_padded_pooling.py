@@ -234,3 +234,12 @@ def test_it_goes_back_as_it_went() -> None:
         slope[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += g[i, j] / 9
     found = problem.check({"dL/dZ": g.tolist(), "dL/dX": slope[1:-1, 1:-1].round(5).tolist()})
     assert (found["dL/dX"].verdict, found["dL/dX"].slips[:1]) == ("wrong", ("wrong-padding",))
+
+
+def test_a_padding_of_nothing_is_none() -> None:
+    values = 'values: {X: "1 -2; 3 4"}'
+    for call in ("max_pool(X, padding=0)", "mean_pool(X, padding=0, count_padding=0)"):
+        plain = call.partition(",")[0] + ")"
+        files = (f"{values}\nequations: ['h = {one}']\n" for one in (call, plain))
+        one, other = (backprop.load(file).solve()["h"] for file in files)
+        assert one == other

@@ -99,7 +99,7 @@ def check_drawings(page: Page) -> None:
 def places_of(
     letters: Sequence[str], in_slices: Sequence[int], stated: Mapping[str, int]
 ) -> dict[int, int]:
-    """Where a slice is: by its letters, or in their order where each window has lines of its own."""
+    """Where a slice is: by its letters, or in their order where a window has its own lines."""
     if len(stated) == len(in_slices) and not stated.keys() <= {letters[a] for a in in_slices}:
         return dict(zip(in_slices, stated.values(), strict=True))
     return {a: stated[x] if (x := letters[a]) in stated else int(x) for a in in_slices}
