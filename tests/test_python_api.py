@@ -534,6 +534,7 @@ def test_a_drawing_is_what_the_command_draws(problem: backprop.Problem, network:
     assert set(bundle) == {"image/svg+xml", "text/plain"}
     assert ET.fromstring(bundle["image/svg+xml"]).tag.endswith("svg")  # noqa: S314
     assert bundle["text/plain"] == str(drawn)
+    assert set(drawn._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
 
 
 def test_what_cannot_be_drawn_is_an_error() -> None:

@@ -117,10 +117,6 @@ def unread(student: str, files: Sequence[Unread], most: float) -> Submission:
     return ungraded(Sheet(student, files[0].file), most, listed(kinds))
 
 
-REPLIES: Final = ("text", "markdown", "html")
-"""The formats of a reply."""
-
-
 class FeedbackWriter:
     """Makes the reply to each sheet where it is graded; the folder is filled at the end."""
 
@@ -158,14 +154,14 @@ def write_replies(
 
     UserError where the folder cannot be made.
     """
-    found = that_count(replies, roster)
+    found = of_students(replies, roster)
     make_folder(folder)
     for name, reply in _named(found):
         write(reply.text, folder / f"{name}{ENDING[form]}")
     return len(found)
 
 
-def that_count(replies: Iterable[Reply], roster: Roster | None) -> dict[str, Reply]:
+def of_students(replies: Iterable[Reply], roster: Roster | None) -> dict[str, Reply]:
     """The reply to the sheet of each student that counts; who is on no `roster` gets none."""
     known = None if roster is None else {one.id for one in roster.students}
     found = best(replies)

@@ -10,6 +10,7 @@ import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
 from backprop_cli.cli.output import Output, write_new
+from backprop_cli.said import SHEETS
 
 
 @click.command(
@@ -17,7 +18,7 @@ from backprop_cli.cli.output import Output, write_new
     epilog="\b\nExample:\n  backprop blank problems/sigmoid-softmax.yaml",
 )
 @PROBLEM
-@output_options("text", "json", "csv")
+@output_options(*SHEETS)
 def command(problem: Path, out: Output) -> None:
     """Writes the empty answer sheet of PROBLEM: every asked quantity, `_` for every entry.
 

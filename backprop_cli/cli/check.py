@@ -81,7 +81,7 @@ _DOING: Final = "grading"
     metavar="FOLDER",
     help="Write a reply to each student there.",
 )
-@one_of("--feedback-format", ["text", "markdown", "html"], "What replies are written in.")
+@one_of("--feedback-format", formats.REPLIES, "What replies are written in.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
 @whole(
     "--workers",

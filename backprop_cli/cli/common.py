@@ -166,18 +166,17 @@ def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., 
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        unfit = None
+        by_ending = None
         if kwargs["file"] is not None and not is_stated("format"):
             from backprop_cli.formats.file_endings import format_of
 
             by_ending = format_of(kwargs["file"])
-            unfit = by_ending if by_ending not in formats else None
             kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it(out.theme):
             if not out.force:
-                _refuse_other_kind(unfit, out, formats)
+                _refuse_other_kind(by_ending, out, formats)
                 _spare_inputs(click.get_current_context().params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
@@ -194,7 +193,7 @@ def max_work() -> int | None:
 
 def _refuse_other_kind(kind: str | None, out: Output, formats: Sequence[str]) -> None:
     """Refuses a file whose name says a kind that this command does not write."""
-    if kind is None or out.file is None:
+    if kind is None or kind in formats or out.file is None:
         return
     from backprop_cli.formats.file_endings import ENDING
 

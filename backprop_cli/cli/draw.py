@@ -8,6 +8,7 @@ import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
 from backprop_cli.cli.output import Output
+from backprop_cli.said import DRAWINGS
 
 
 @click.command(
@@ -15,7 +16,7 @@ from backprop_cli.cli.output import Output
     epilog="\b\nExample:\n  backprop draw problems/skip-connection.yaml -o graph.svg",
 )
 @PROBLEM
-@output_options("text", "svg")
+@output_options(*DRAWINGS)
 @click.option(
     "--network",
     is_flag=True,

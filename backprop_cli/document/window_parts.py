@@ -14,14 +14,13 @@ from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.errors import listed
 from backprop_cli.operations.convolutions import SLIDING
-from backprop_cli.operations.pooling import pool_of, windows_at
+from backprop_cli.operations.pooling import POOLED, pool_of, windows_at
 from backprop_cli.operations.sliding import AXES
 from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Step
 
-_POOLING = ("max_pool", "mean_pool", "sum_pool")
 _LONGEST = 160  # parts of a window that is written out
 _MOST_WINDOWS = 6  # of a step that pools, all of which are written out
 _INDEX = {"conv": "fij", "conv_kernel": "fcuv"}
@@ -30,7 +29,7 @@ _SUMMED = {"conv": "cuvmprst", "conv_kernel": "ijmprst"}
 
 def _windowed(step: Step) -> Op | None:
     """What slides a window in the formula of a step; where a gradient goes back, no pooling."""
-    sliding = SLIDING if step.phase != "forward" else {*SLIDING, *_POOLING}
+    sliding = SLIDING if step.phase != "forward" else {*SLIDING, *POOLED}
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in sliding:
             return node
@@ -102,7 +101,7 @@ def example(step: Step, formulas: Formulas, used: Known) -> Iterator[Equation]:
     if node is None or value is None or not value.size:
         return
     places = [tuple(size // 2 if node.name == "conv_transpose" else 0 for size in value.shape)]
-    if node.name in _POOLING:
+    if node.name in POOLED:
         places = [*islice(np.ndindex(value.shape), _MOST_WINDOWS)]
     yield from formulas.examples(step, used, places, _LONGEST)
 

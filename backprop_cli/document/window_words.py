@@ -8,18 +8,17 @@ from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import Names
 from backprop_cli.operations.convolutions import SLIDING
-from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.pooling import POOLED, pool_of
 from backprop_cli.operations.sliding import sliding
 from backprop_cli.operations.table import Sizes
 
-_POOLING = ("max_pool", "mean_pool", "sum_pool")
 _GOES = {
     "conv_kernel": "every place of the kernel adds up",
     "conv_transpose": "each entry through every window it is in",
     "to_winners": "each entry goes to the largest of its window",
     "to_windows": "each entry goes to all entries of its window",
 }
-WINDOWED = frozenset({*SLIDING, *_POOLING, *_GOES, "zero_padded"})
+WINDOWED = frozenset({*SLIDING, *POOLED, *_GOES, "zero_padded"})
 
 
 _PUT = "each entry puts the kernel, that many times, where its window is; what overlaps adds up"
@@ -33,7 +32,7 @@ def of_windows(
         yield _PUT
     elif node.name in _GOES:
         yield _GOES[node.name]
-    if node.name in _POOLING and not goes_back:
+    if node.name in POOLED and not goes_back:
         yield _windows(node, shapes, names)
         yield from _around(node)
     if node.name == "zero_padded" and goes_back and node.whole("width") < 0:

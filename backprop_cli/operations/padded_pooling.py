@@ -56,12 +56,14 @@ PADDED = MappingProxyType({"max_pool": "padded_max_pool", "mean_pool": "padded_m
 """What a pooling is with something around the picture."""
 
 
+_OPENED = MappingProxyType({PADDED["max_pool"]: _padded_max, PADDED["mean_pool"]: _padded_mean})
+
+
 def opened(expr: Expr, rules: Rules) -> Expr:
     """A formula in which what is put around a picture before pooling stands for itself."""
 
     def found(node: Op) -> Expr | None:
-        known = {PADDED["max_pool"]: _padded_max, PADDED["mean_pool"]: _padded_mean}
-        return known[node.name](node, rules) if node.name in known else None
+        return _OPENED[node.name](node, rules) if node.name in _OPENED else None
 
     return unfold(expr, found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 
 from msgspec import Struct
@@ -93,6 +93,12 @@ def _unpooled(shape: Shape, how: Pool) -> Shape:
 
 def _windows(x: Expr, how: Pool) -> Expr:
     return op("window_entries", x, **how.options)
+
+
+def _of_each_window(total: str, node: Op, rules: Rules) -> Expr:
+    """The sum, or the mean, of the entries of each window."""
+    (x,) = node.args
+    return op(total, _windows(x, pool_of(node, rules.shape(x))), axis=-1)
 
 
 def _in_windows(g: Expr, how: Pool, rules: Rules) -> Expr:
@@ -225,7 +231,10 @@ def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
     return write.total(node, [((g, axis),) for axis in range(rank - how.axes, rank)], term)
 
 
-WINDOWED = SLIDING | {"max_pool", "mean_pool", "sum_pool", "to_winners"}
+POOLED = frozenset({"max_pool", "mean_pool", "sum_pool"})
+"""Operations that make a number of each window."""
+
+WINDOWED = SLIDING | POOLED | {"to_winners"}
 """Operations of which one window says more than the whole."""
 
 POOLING = (
@@ -280,9 +289,7 @@ POOLING = (
         _pool_shape,
         pullback=_mean_pool,
         entry=_mean_pool_entry,
-        definition=lambda node, rules: op(
-            "mean", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
-        ),
+        definition=partial(_of_each_window, "mean"),
         options=POOLS,
         taken=False,
     ),
@@ -293,9 +300,7 @@ POOLING = (
         _pool_shape,
         pullback=_sum_pool,
         entry=_sum_pool_entry,
-        definition=lambda node, rules: op(
-            "sum", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
-        ),
+        definition=partial(_of_each_window, "sum"),
         options=POOLS,
         public=False,
         adds=True,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backprop_cli.document.view import as_written
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import door, told
 from backprop_cli.python.showing import Shown
-from backprop_cli.said.drawings import DRAWINGS, Drawable, drawing
+from backprop_cli.said import DRAWINGS
+from backprop_cli.said.drawings import Drawable, drawing
 
 
 class Drawing(Shown):
@@ -40,7 +39,6 @@ class Drawing(Shown):
         with told("draw"):
             return drawing(self._of, format, shown, network=self._network)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _bundle(self) -> dict[str, str | None]:
         """The SVG, and the lines where these have room."""
-        del include, exclude
         return {"image/svg+xml": self.render("svg"), "text/plain": str(self)}

@@ -28,7 +28,7 @@ from backprop_cli.python.complaining import (
     told,
 )
 from backprop_cli.python.showing import Shown
-from backprop_cli.report.formats import FORMATS
+from backprop_cli.report.formats import FORMATS, REPLIES
 
 if TYPE_CHECKING:
     from backprop_cli.classroom.class_desk import ClassTask
@@ -206,7 +206,7 @@ class ClassReport(Report):
         Who has handed nothing in gets no reply, and who has several sheets the one to the sheet
         that counts. Error for an unknown format.
         """
-        from backprop_cli.classroom.gradebook import REPLIES, FeedbackWriter, that_count, unread
+        from backprop_cli.classroom.gradebook import FeedbackWriter, of_students, unread
         from backprop_cli.report.facts import PrintedFormulas
 
         showing.refuse_other(format, REPLIES)
@@ -215,7 +215,7 @@ class ClassReport(Report):
         most = self._grader.most
         others = (unread(student, files, most) for student, files in self._unread)
         parts = map(writer.part, (*self._graded.submissions, *others))
-        return {one: reply.text for one, reply in that_count(parts, self._roster).items()}
+        return {one: reply.text for one, reply in of_students(parts, self._roster).items()}
 
 
 def _settings(reveal: Reveal, **others: Any) -> Settings:

@@ -192,7 +192,8 @@ class Problem(showing.Shown):
 
         with told(self._source.name):
             found = Drawing(drawable(self._source, Allowed("drawing", self._most)), bool(network))
-        found.render("svg")  # what is refused is so before it is shown
+        if network:
+            found.render("svg")  # whether it is one shows only there
         return found
 
     # For a class ----------------------------------------------------------------------------------
@@ -237,7 +238,8 @@ class Problem(showing.Shown):
 
         Error for an unknown format, or where it has no numbers.
         """
-        from backprop_cli.said.empty_sheets import SHEETS, empty_sheet
+        from backprop_cli.said import SHEETS
+        from backprop_cli.said.empty_sheets import empty_sheet
 
         self._need_numbers("blank")
         showing.refuse_other(format, SHEETS)

@@ -120,16 +120,19 @@ class Shown:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Its HTML, LaTeX, Markdown and plain text, as far as it has them."""
+        chosen = {kind: text for kind, text in self._bundle().items() if text}
+        if include:
+            chosen = {kind: text for kind, text in chosen.items() if kind in include}
+        return {kind: text for kind, text in chosen.items() if kind not in (exclude or ())}
+
+    def _bundle(self) -> dict[str, str | None]:
         wanted = {"text/plain": "text", "text/markdown": "markdown", "text/latex": "latex"}
         found = {kind: self._rendered(name) for kind, name in wanted.items()}
         page = self._rendered("html")
         from backprop_cli.formats.html_page import fragment, plain_fragment
 
         found["text/html"] = fragment(page) if page else plain_fragment(found["text/plain"] or "")
-        chosen = {kind: text for kind, text in found.items() if text}
-        if include:
-            chosen = {kind: text for kind, text in chosen.items() if kind in include}
-        return {kind: text for kind, text in chosen.items() if kind not in (exclude or ())}
+        return found
 
     def _rendered(self, format_: str) -> str | None:
         try:

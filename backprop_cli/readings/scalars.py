@@ -8,7 +8,6 @@ has the number 0, so that zeros put in between are right as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import starmap
 from types import MappingProxyType
 from typing import Any
@@ -24,12 +23,12 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.slicing import at
 from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE, in_placeholders
-from backprop_cli.operations.window_values import FACTORS, pad, windows, windows_sum
+from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
 from backprop_cli.readings.scalar_code import FORMS, Registers
 from backprop_cli.readings.scalar_steps import ALONG, ONE, Entries, Exponentials, by_lane, largest
 
 _MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place", "low_padded"}
-"""Not `place`, in which entries may meet, and are added up."""
+"""Not `place`, in which entries may meet and are added up, nor what puts numbers other than 0."""
 _BY_VALUE = frozenset({"causal_mask", build.LOWEST.name})
 """What is made of nothing: its numbers stay the same."""
 
@@ -166,7 +165,7 @@ def _max_pool(scalars: Scalars, node: Op, x: Entries) -> Entries:
 
 def _low_padded(scalars: Scalars, node: Op, x: Entries) -> Entries:
     lowest = float(scalars.registers.constant(-np.inf))
-    return np.asarray(partial(pad, fill=lowest)(x, **dict(node.options)))  # type: ignore[arg-type]
+    return np.asarray(function_of(node)(x, **dict(node.options), fill=lowest))
 
 
 def _place(scalars: Scalars, node: Op, g: Entries) -> Entries:

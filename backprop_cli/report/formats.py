@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from backprop_cli.errors import refusal
 from backprop_cli.report.settings import Settings, ascii_text, cleaned, revealed, without_commands
 
-__all__ = ["FORMATS", "RENDER", "STEP_SUMMARY", "Settings", "rendered", "step_summary", "writer"]
+__all__ = [
+    "FORMATS",
+    "RENDER",
+    "REPLIES",
+    "STEP_SUMMARY",
+    "Settings",
+    "rendered",
+    "step_summary",
+    "writer",
+]
 
 if TYPE_CHECKING:  # loaded where they are asked for: the names of formats are known without them
     from backprop_cli.grading.report_data import Report
     from backprop_cli.report.stream import Writer
+
+REPLIES = ("text", "markdown", "html")
+"""The formats of a reply to one student."""
 
 Render: TypeAlias = "Callable[[Report, Settings], str]"
 

@@ -12,9 +12,6 @@ from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import Request, in_symbols, solve
 from backprop_cli.trace import Trace
 
-DRAWINGS = ("text", "svg")
-"""The formats of a drawing."""
-
 
 class Drawable(Struct, frozen=True):
     """A problem and its first step; formulas and shapes alone where it has no numbers."""

@@ -16,9 +16,6 @@ from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.solving.solution import Request, solve
 
-SHEETS = ("text", "json", "csv")
-"""The formats of an answer sheet; `text` is YAML."""
-
 
 def empty_sheet(loaded: Loaded, format_: str, allowed: Allowed, *, ascii_: bool) -> str:
     """The sheet with every asked quantity, `_` for every entry, as `check` reads it."""
