@@ -4,8 +4,9 @@
     python tests/fuzz_problems.py --seed 7 --options "--format json"
 
 Each file is given to one of all commands, with some options. It is a finding if that does anything
-but exit with 0 or 2 (or 1, of lint), takes more than 2 s of computing or 256 MB of memory, refuses
-the file without naming it or an option, or prints a control character, or no JSON, SVG or Python.
+but exit with 0 or 2 (or 1, of lint), takes more than --seconds of computing or 256 MB of memory,
+refuses the file without naming it or an option, or prints a control character, or no JSON, SVG or
+Python.
 Findings are shortened while they stay the same, and written to a folder of temporary files.
 The same seed gives the same files, whatever the number of jobs.
 """
@@ -41,8 +42,8 @@ from fuzz_commands import command_line, ill_formed
 NAME = "case.yaml"  # short, and run from its own folder, so that no message has to break it
 
 SLOW = 2.0  # seconds of computing
-HUNG = 10.0  # seconds after which a case is interrupted
-DEAD = 30.0  # seconds after which a worker that cannot be interrupted is stopped
+HUNG = 5  # times as long as is slow: then a case is interrupted
+DEAD = 15  # times as long: then a worker that cannot be interrupted is stopped
 GREEDY = 256  # megabytes
 ADDRESS_SPACE = 4 << 30  # bytes; what asks for more gets a MemoryError, and the machine lives on
 # The product from here, whatever is installed; and no threads, whose work would be counted too.
@@ -82,24 +83,25 @@ class Judge:
     folder: Path
     command: Command
     options: tuple[str, ...] = ()
+    slow: float = SLOW
     line: tuple[str, list[str]] = ("solve", [])
 
     def judge(self, content: bytes) -> Finding | None:
         """What is wrong with how this file is treated, if anything."""
         (self.folder / NAME).write_bytes(content)
-        faulthandler.dump_traceback_later(DEAD, exit=True)
-        signal.setitimer(signal.ITIMER_PROF, HUNG)
+        faulthandler.dump_traceback_later(DEAD * self.slow, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, HUNG * self.slow)
         wall, cpu, before = time.perf_counter(), time.process_time(), peak_memory()
         try:
             result = self.run()
         except Interrupted as stop:
-            return Finding("hung", f"still running after {HUNG:.0f} s, at\n{stop}")
+            return Finding("hung", f"still running after {HUNG * self.slow:.0f} s, at\n{stop}")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.cancel_dump_traceback_later()
         # The smaller of the two: another process's work is not this file's fault.
         seconds = min(time.perf_counter() - wall, time.process_time() - cpu)
-        return complaint(result, self.line) or cost(seconds, peak_memory() - before)
+        return complaint(result, self.line) or self.cost(seconds, peak_memory() - before)
 
     def run(self) -> Result:
         """The command in the folder of the file."""
@@ -108,20 +110,19 @@ class Judge:
             arguments = [self.line[0], NAME, *self.line[1]]
             return CliRunner(catch_exceptions=True).invoke(self.command, arguments)
 
+    def cost(self, seconds: float, megabytes: float) -> Finding | None:
+        """A finding where a file took more than it may."""
+        if seconds > self.slow:
+            return Finding("slow", f"took {seconds:.1f} s of computing")
+        if megabytes > GREEDY:
+            return Finding("greedy", f"took {megabytes:.0f} MB of memory")
+        return None
+
 
 def peak_memory() -> float:
     """The most memory that this process ever had, in megabytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def cost(seconds: float, megabytes: float) -> Finding | None:
-    """A finding where a file took more than it may."""
-    if seconds > SLOW:
-        return Finding("slow", f"took {seconds:.1f} s of computing")
-    if megabytes > GREEDY:
-        return Finding("greedy", f"took {megabytes:.0f} MB of memory")
-    return None
 
 
 def complaint(result: Result, line: tuple[str, list[str]]) -> Finding | None:
@@ -192,14 +193,16 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, hard))
 
 
-def work(indices: range, seed: int, options: tuple[str, ...], folder: Path) -> Iterator[Finding]:
+def work(indices: range, arguments: argparse.Namespace) -> Iterator[Finding]:
     """Judges the files of these numbers in this process; each kind of finding is shown once."""
     from backprop_cli.cli import main
 
     limit_memory()
     faulthandler.enable()
     signal.signal(signal.SIGPROF, interrupt)
-    judge = Judge(folder, main, options)
+    folder, seed = arguments.worker, arguments.seed
+    options = tuple(shlex.split(arguments.options))
+    judge = Judge(folder, main, options, arguments.seconds)
     judge.judge(ORDINARY)  # what is imported on the way is nobody's memory
     seen: set[str] = set()
     for index in indices:
@@ -226,7 +229,7 @@ def start_worker(arguments: argparse.Namespace, indices: range, folder: Path) ->
         folder.mkdir(exist_ok=True)
         command = [sys.executable, __file__, "--worker", str(folder), "--seed", str(arguments.seed)]
         command += ["--indices", f"{indices.start}:{indices.stop}:{indices.step}"]
-        command += [f"--options={arguments.options}"]
+        command += [f"--options={arguments.options}", f"--seconds={arguments.seconds}"]
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         findings += [Finding(**json.loads(line)) for line in done.stdout.splitlines()]
         if done.returncode == 0:
@@ -264,14 +267,14 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--seconds", type=float, default=SLOW, help="more computing is a finding")
     parser.add_argument("--options", default="", help='options of solve, such as "--format json"')
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--indices", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         indices = range(*map(int, arguments.indices.split(":")))
-        options = tuple(shlex.split(arguments.options))
-        for finding in work(indices, arguments.seed, options, arguments.worker):
+        for finding in work(indices, arguments):
             print(json.dumps(asdict(finding)), flush=True)
         return 0
     return report(fuzz(arguments), arguments.count)

@@ -17,12 +17,14 @@ from fuzz_cases import case
 
 COUNT = 3000
 SHARE = 250  # files a test, so that the tests spread over the processes of pytest-xdist
+PATIENCE = 120  # seconds of computing: how fast a machine is decides nothing, but tests must end
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, SHARE))
 def test_every_file_ends_in_a_result_or_a_message(first: int) -> None:
     script = str(Path(__file__).with_name("fuzz_problems.py"))
     command = [sys.executable, script, "--count", str(SHARE), "--first", str(first)]
+    command += ["--seconds", str(PATIENCE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
