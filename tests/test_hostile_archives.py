@@ -115,7 +115,11 @@ def test_two_files_of_one_name_are_told(check: Callable[..., Result]) -> None:
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("data", [b"", b"answers: {L: 1}", packed([("a.yaml", SHEET)])[:60]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"answers: {L: 1}", packed([("a.yaml", SHEET)])[:60]],
+    ids=["nothing", "text", "a torn one"],
+)
 def test_what_is_no_archive_is_not_called_an_empty_one(
     check: Callable[..., Result], data: bytes
 ) -> None:
