@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import backprop_cli as backprop
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Result, Sheet
@@ -101,6 +102,31 @@ def test_digits_too_few_to_tell_are_not_said_to_have_gone_wrong(tmp_path: Path) 
     text = report(tmp_path, FEW.replace("H1: [.8", "H1: [.4"))
     assert "Start with H1: it is the first that went wrong." in text
     assert "dL/dW2 and" not in text.split("went wrong.")[0]
+
+
+# x = (1, 2), z = 2.15 = dL/dz: W_new = (1.23, 0.46) - 0.001 (2.15, 4.3) = (1.22785, 0.4557)
+STEP = """x: [1, 2]
+y: [0]
+layers: [{weights: [[1.23, 0.46]]}]
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.001}
+"""
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("1.23, 0.456", "[1,1] too few digits to tell"),  # three significant digits of each
+        ("1.23, 0.4557", "[1,1] wrong"),  # four of one: the other was left as it was
+        ("1.24, 0.456", "[1,1] wrong"),  # it has moved, the wrong way
+        ("1.230, 0.456", "[1,1] wrong"),  # the digits asked show that it stands still
+        ("1.23, 0.46", "weights not updated"),
+    ],
+)
+def test_what_seems_to_stand_still_is_told_from_what_was_left(weights: str, said: str) -> None:
+    report = backprop.load(STEP).check({"dL/dW1": [[2.15, 4.3]], "W1_new": f"[[{weights}]]"})
+    assert report["W1_new"].points < report["W1_new"].max_points
+    assert said in report.render("text")
 
 
 def test_a_sheet_on_which_nothing_is_wrong_says_what_it_lacks(tmp_path: Path) -> None:

@@ -165,22 +165,28 @@ def _in_use(judge: Judge, value: Array) -> Array:
 
 
 def is_short(judge: Judge, wrong: Wrong) -> bool:
-    """Whether all of it is right at the fewer digits that the sheet shows to be in use.
+    """Whether all of it is right at its digits, which are fewer than asked.
 
-    Too few digits prove nothing, a mistake no more than that all is right.
+    Too few digits prove nothing, a mistake no more than that all is right. They are too few where
+    the sheet shows so few to be in use, and where a number seems to stand still beside others of a
+    parameter that moved and have no more significant digits: 1.2 beside 0.69.
     """
-    if not judge.digits.are_few:
+    written, truth, unit = wrong.written, wrong.truth, wrong.written.unit
+    moved = written.present & (True if wrong.old is None else written.value != wrong.old)
+    if not np.any(moved):
+        return False  # what is left as it was has its digits
+    if judge.digits.are_few:
+        unit = np.minimum(unit, _in_use(judge, truth))
+    elif (
+        np.any(moved & wrong.mask) or written.digits[wrong.mask].min() < written.digits[moved].max()
+    ):
         return False
-    value, truth = wrong.written.value, wrong.truth
-    unit = np.minimum(wrong.written.unit, _in_use(judge, truth))
     first = judge.key.first(wrong.name)
     right = [point(truth), *([] if first is None else [judge.on_typed_values(first)])]
-    stands = standing_for(value, unit)
+    stands = standing_for(written.value, unit)
     fits = np.any([meets(stands, one) for one in right], axis=0)
     fits &= unit > judge.key.unit.at(truth) * (1 + 1e-9)
-    old = wrong.old
-    kept = old is not None and np.array_equal(value[wrong.mask], old[wrong.mask])
-    return every(fits[wrong.mask]) and not kept  # what is left as it was has its digits
+    return every(fits[wrong.mask])
 
 
 def gives(wrong: Wrong, value: Array) -> bool:
