@@ -30,10 +30,10 @@ PROBLEMS = [path for path in PROBLEMS if "sheets" not in path.parts]
 PROBLEMS = [path for path in PROBLEMS if path.stem != "through-time"]
 
 
-MOST = 200
+MOST = 100
 """Entries that are varied one by one; a page by more of them says nothing that another does not."""
 
-MOST_PAIRS = 150
+MOST_PAIRS = 30
 """Pages of one problem: of more, as networks over many steps have, every second, or third …"""
 
 LAYERS = """
@@ -295,7 +295,7 @@ def test_every_pair_of_every_problem(path: Path) -> None:
         check(model, question)
 
 
-@pytest.mark.parametrize("seed", range(32))
+@pytest.mark.parametrize("seed", range(16))
 def test_networks_of_every_size_and_orientation(seed: int) -> None:
     model = model_of(written(seed))
     names = [name for name in (*model.unknown, "H1") if name != "Y"]
@@ -303,7 +303,7 @@ def test_networks_of_every_size_and_orientation(seed: int) -> None:
         assert check(model, Question(of, by))
 
 
-@pytest.mark.parametrize("seed", range(32, 64))
+@pytest.mark.parametrize("seed", range(32, 48))
 def test_entries_named_by_letters_and_numerals(seed: int) -> None:
     model = model_of(written(seed))
     for by in ("W1", "W2", "X"):
