@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,81 @@ def test_the_second_slopes_of_a_singular_determinant(name: str) -> None:
     for place in np.ndindex(a.shape):
         wanted = differences(gradient(place), a, 1e-4)
         np.testing.assert_allclose(found[place], wanted, rtol=1e-6, atol=1e-6)
+
+
+RANKS = [(4, 3), (4, 2), (4, 1), (4, 4), (5, 3), (5, 2), (6, 4)]
+
+
+@pytest.mark.parametrize(("size", "rank"), RANKS)
+def test_the_second_slopes_of_a_larger_determinant_are_its_minors(size: int, rank: int) -> None:
+    """In fractions: without two rows and two columns, whatever the rank."""
+    rng = np.random.default_rng(10 * size + rank)
+    a = rng.integers(-2, 3, (size, rank)) @ rng.integers(-2, 3, (rank, size))
+    found = backprop.load(
+        {"values": {"A": (a / 10).tolist()}, "equations": ["d = det(A)"], "ask": ["d2d/dA2"]}
+    ).solve()["d2d/dA2"]
+    exact = [[Fraction(int(one), 10) for one in row] for row in a]
+    wanted = np.zeros((size,) * 4)
+    for (i, k), (j, m) in product(permutations(range(size), 2), repeat=2):
+        order = (i > k) + (j > m) + i + k + j + m  # a pair that is exchanged turns the sign
+        wanted[i, j, k, m] = (-1) ** order * _minor(exact, {i, k}, {j, m})
+    np.testing.assert_allclose(np.asarray(found).reshape(wanted.shape), wanted, atol=1e-13)
+    assert wanted.any() == (rank >= size - 2)
+
+
+def _minor(a: list[list[Fraction]], rows: set[int], columns: set[int]) -> Fraction:
+    """What is left without some rows and columns, by its first row."""
+    row = next((row for row in range(len(a)) if row not in rows), None)
+    if row is None:
+        return Fraction(1)
+    left = [column for column in range(len(a)) if column not in columns]
+    return sum(
+        (
+            (-1) ** place * a[row][column] * _minor(a, rows | {row}, columns | {column})
+            for place, column in enumerate(left)
+        ),
+        Fraction(0),
+    )
+
+
+COFACTORS = {
+    "values": {"A": SINGULAR["four"], "C": C(4).tolist()},
+    "equations": ["L = sum(C * cof(A))"],
+    "ask": ["dL/dA", "d2L/dA2"],
+}
+
+
+def test_cofactors_of_a_singular_matrix_have_slopes_of_every_order() -> None:
+    """By differences, which have no error: the loss is linear in each entry."""
+    a, c = np.array(SINGULAR["four"]), C(4)
+
+    def loss(one: Array) -> float:
+        left = {(i, j): np.delete(np.delete(one, i, 0), j, 1) for i, j in np.ndindex(4, 4)}
+        return float(
+            sum((-1) ** (i + j) * c[i, j] * np.linalg.det(m) for (i, j), m in left.items())
+        )
+
+    found = backprop.load(COFACTORS).solve()
+    np.testing.assert_allclose(found["dL/dA"], differences(loss, a, 1), atol=1e-9)
+    wanted = differences(lambda one: float(differences(loss, one, 1)[1, 2]), a, 1)
+    row = np.asarray(found["d2L/dA2"])[1 * 4 + 2]
+    np.testing.assert_allclose(row.reshape(4, 4), wanted, atol=1e-9)
+
+
+def test_a_sheet_of_second_slopes_is_judged() -> None:
+    problem = backprop.load(COFACTORS)
+    right = np.asarray(problem.solve()["d2L/dA2"])
+    assert problem.check({"d2L/dA2": right})["d2L/dA2"].verdict == "correct"
+    wrong = right.copy()
+    wrong[0, 5] += 1
+    assert problem.check({"d2L/dA2": wrong})["d2L/dA2"].verdict == "wrong"
+
+
+def test_the_change_of_cofactors_is_said_and_set() -> None:
+    text = run(COFACTORS, "solve")
+    assert "∂L/∂A = cof′(A, C)" in text
+    assert "cof′(A, G) is how the cofactors of A change along G" in text
+    assert "dL/dA = cof_along(A, C)" in run(COFACTORS, "solve", "--ascii")
 
 
 def test_cofactors_are_printed_where_the_inverse_is_none() -> None:

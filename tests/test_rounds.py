@@ -33,7 +33,16 @@ from backprop_cli.solving.training import training_program
 
 EXAMPLES = [example for example in examples() if example.node.name != "jacobian"]
 WAYS = (InScalars, InBuffers)
-IN_BUFFERS_ONLY = {"largest_shares", "to_winners", "argmax", "inv", "det", "cof", "logdet"}
+IN_BUFFERS_ONLY = {
+    "largest_shares",
+    "to_winners",
+    "argmax",
+    "inv",
+    "det",
+    "cof",
+    "cof_along",
+    "logdet",
+}
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 36.0, -36.0, 800.0, -800.0, 1e-300, 1e200, -1e200)
 LOSES_DIGITS = "log_others"  # the plain one, a difference of two logarithms that may be huge

@@ -282,7 +282,15 @@ def test_entries_are_those_of_the_array(example: Example) -> None:
 
 def scalars_only(written: Expr, node: Op) -> bool:
     """Whether arrays are only used entry by entry, but for what is asked of a whole slice."""
-    if node.name in ("argmax", "largest_shares", "others_share", "inv", "det", "logdet"):
+    if node.name in (
+        "argmax",
+        "largest_shares",
+        "others_share",
+        "inv",
+        "det",
+        "logdet",
+        "cof_along",
+    ):
         return True
     inside = [part for part in walk(written) if isinstance(part, Op) and part.name != "at"]
     return all(

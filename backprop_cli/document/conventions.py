@@ -182,6 +182,9 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     if "cof" in used:
         regular = "det(A) * inv(A).T" if names.ascii else "|A| A⁻ᵀ"
         yield f"cof(A) are the cofactors of a matrix: {regular} where it has an inverse"
+    if "cof_along" in used:
+        change = "cof_along(A, G)" if names.ascii else "cof′(A, G)"
+        yield f"{change} is how the cofactors of A change along G: cof(A + tG) derived by t at 0"
     yield from _sliding(trace, used, names)
     yield from _of_their_own(trace)
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):

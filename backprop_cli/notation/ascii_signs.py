@@ -137,6 +137,8 @@ class _Reader:
         match node:
             case Script(Letter("f"), Sign("′"), None):
                 return Word("f_prime")
+            case Script(Word("cof"), Sign("′"), None):
+                return Word("cof_along")
             case Script(base, power, None) if power in (INVERSE, INVERSE_TRANSPOSED):
                 found = _call("inv", self.read(base))
                 return found if power == INVERSE else Script(found, Word("T"))

@@ -50,6 +50,7 @@ _NAMES: Mapping[str, Node] = MappingProxyType(
         "sigmoid": Letter("σ"),
         "f": Letter("f"),
         "f_prime": Script(Letter("f"), Sign("′", bare=True)),
+        "cof_along": Script(Word("cof"), Sign("′", bare=True)),
         "normal_cdf": Letter("Φ"),
         "normal_pdf": Letter("φ"),
         "log2": Script(Word("log"), None, Number("2")),

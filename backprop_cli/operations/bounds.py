@@ -14,7 +14,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.operations.inverses import cofactors, determinant, inverse, log_determinant
+from backprop_cli.operations.determinants import (
+    cofactors,
+    cofactors_along,
+    determinant,
+    inverse,
+    log_determinant,
+)
 from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
@@ -350,6 +356,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "inv": inverse,
         "det": determinant,
         "cof": cofactors,
+        "cof_along": cofactors_along,
         "logdet": log_determinant,
         **{name: _of_windows(factors) for name, factors in FACTORS.items()},
         "sqrt": _root,

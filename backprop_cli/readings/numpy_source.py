@@ -277,6 +277,10 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             f"{source.helper('cofactors')}({source.text(node.args[0])})",
             5,
         ),
+        "cof_along": lambda source, node: (
+            f"{source.helper('cofactors_along')}({', '.join(map(source.text, node.args))})",
+            5,
+        ),
         "transpose": _transpose,
         "relu": _relu,
         "positive_part": _relu,

@@ -204,6 +204,16 @@ def cofactors(a):
     left = lambda i, j: np.delete(np.delete(a, i, 0), j, 1)
     return np.array([[(-1) ** (i + j) * np.linalg.det(left(i, j)) for j in size] for i in size])
 
+def cofactors_along(a, *steps, moved=()):  # row after row gives way to that of a step
+    kept = 1.0 * np.array([[row not in moved] for row in range(len(a))])
+    if not steps:
+        return kept * cofactors(a)
+    total = np.zeros(np.shape(a))
+    for row in np.flatnonzero(kept):
+        other = np.where(np.arange(len(a))[:, None] == row, steps[0], a)
+        total += cofactors_along(other, *steps[1:], moved=(*moved, row))
+    return total
+
 def logdet(a):
     sign, size = np.linalg.slogdet(a)
     return size if sign > 0 else np.nan

@@ -57,6 +57,16 @@ def cofactors(a):
     size = range(len(a))
     return torch.stack([torch.stack([entry(i, j) for j in size]) for i in size])
 
+def cofactors_along(a, *steps, moved=()):  # row after row gives way to that of a step
+    left = [row for row in range(len(a)) if row not in moved]
+    if not steps:
+        kept = torch.tensor([[row in left] for row in range(len(a))])
+        return kept * cofactors(a)
+    def turn(row):
+        other = torch.cat([a[:row], steps[0][row:row + 1], a[row + 1:]])
+        return cofactors_along(other, *steps[1:], moved=(*moved, row))
+    return sum(map(turn, left), torch.zeros_like(a))
+
 def huber(e, delta):
     line = delta * (torch.abs(e) - delta / 2)
     return torch.where(torch.abs(e) <= delta, e * e / 2, line)

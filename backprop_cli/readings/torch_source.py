@@ -273,6 +273,9 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "inv": _torch("linalg.inv"),
         "det": _determinant,
         "cof": lambda source, node: _call(source.helper("cofactors"), source.text(node.args[0])),
+        "cof_along": lambda source, node: _call(
+            source.helper("cofactors_along"), *map(source.text, node.args)
+        ),
         "logdet": _logdet,
         "choose": _choose,
         "xlogy": _xlogy,

@@ -65,6 +65,11 @@ SHAPES: dict[str, list[Way]] = {
     "inv": [(((size, size),), {}) for size in (1, 2, 3, 5)],
     "det": [(((size, size),), {}) for size in (1, 2, 3, 5)],
     "cof": [(((size, size),), {}) for size in (1, 2, 3, 5)],
+    "cof_along": [
+        *((((size, size),) * 2, {}) for size in (1, 2, 3, 4)),
+        (((3, 3),) * 3, {}),
+        (((4, 4),) * 3, {}),
+    ],
     "logdet": [(((size, size),), {}) for size in (1, 2, 4)],
     "reshape": [
         (((6,),), {"shape": (2, 3)}),

@@ -25,7 +25,7 @@ from backprop_cli.algebra.expr import (
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.grouped_otherwise import otherwise_grouped, regrouped
-from backprop_cli.operations.inverses import det
+from backprop_cli.operations.determinants import det
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.notes import deviates
 from backprop_cli.solving.plan import plan
