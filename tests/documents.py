@@ -16,8 +16,9 @@ import json
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import chdir
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,8 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from seeded_bugs.bugs import Bug
 from seeded_bugs.programs import Network
-from seeded_bugs.tried import (
-    HAS_TORCH,
-    IN_NUMPY,
-    IN_TORCH,
-    KINDS,
-    NUMPY_BUGS,
-    TORCH,
-    Found,
-    everything,
-    in_torch,
-)
+from seeded_bugs.tried import HAS_TORCH, IN_NUMPY, KINDS, TORCH, row
 from test_layers_of_imports import LAYERS, PACKAGE
 
 from backprop_cli.cli import main as backprop
@@ -176,14 +166,13 @@ class folder(chdir[str]):  # noqa: N801  # used like the function it extends
 # Tables -------------------------------------------------------------------------------------------
 
 
-def tables(page: str) -> str:
-    """The page with the tables that the program gives today."""
-    return MADE.sub(_again, page)
+def tables(page: str, kept: Collection[str]) -> str:
+    """The page with the tables that the program gives today, but for those kept as they stand."""
+    return MADE.sub(partial(_again, kept=kept), page)
 
 
-def _again(found: re.Match[str]) -> str:
-    """A table made again; as it stands where what it is made with is not installed."""
-    if found["what"] == "seeded_torch" and not HAS_TORCH:
+def _again(found: re.Match[str], kept: Collection[str]) -> str:
+    if found["what"] in kept:
         return found[0]
     return f"<!-- {found['what']} -->{made(found['what'])}<!-- end -->"
 
@@ -347,26 +336,19 @@ def _slips(_: str) -> str:
 
 def _seeded(_: str) -> str:
     """How many bugs in NumPy programs are placed and named."""
-    return _found_bugs(IN_NUMPY, NUMPY_BUGS, everything())
+    return _found_bugs(IN_NUMPY)
 
 
 def _seeded_torch(_: str) -> str:
     """The same of programs in PyTorch, where it is installed."""
-    return _found_bugs(TORCH, IN_TORCH, in_torch())
+    return _found_bugs(TORCH)
 
 
-def _found_bugs(networks: Sequence[Network], all_bugs: Sequence[Bug], found: Found) -> str:
-    rows = []
-    for network in networks:
-        bugs = [bug for bug in all_bugs if bug.network is network]
-        cells = [network.name, str(len(bugs))]
-        for kind in KINDS:
-            results = [found[str(bug), kind] for bug in bugs]
-            cells += [str(sum(column)) for column in zip(*results, strict=True)]
-        rows.append(cells)
-    totals = [str(sum(int(row[k]) for row in rows)) for k in range(1, len(rows[0]))]
+def _found_bugs(networks: Sequence[Network]) -> str:
+    rows = [row(network) for network in networks]
+    totals = [str(sum(int(one[k]) for one in rows)) for k in range(1, len(rows[0]))]
     heads = [f"{kind}, {what}" for kind in KINDS for what in ("placed", "named")]
-    return table(("program", "bugs", *heads), *map(tuple, rows), ("all", *totals))
+    return table(("program", "bugs", *heads), *rows, ("all", *totals))
 
 
 def _floors(_: str) -> str:
@@ -461,14 +443,14 @@ def problem_schema() -> str:
     return json.dumps(format_.schema(), ensure_ascii=False, indent=2) + "\n"
 
 
-def documents() -> dict[Path, str]:
-    """Every file that shows something of the program, as it should be."""
-    pages = {page: console(tables(page.read_text(encoding="utf-8"))) for page in PAGES}
+def documents(kept: Collection[str]) -> dict[Path, str]:
+    """Every file that shows something of the program, as it should be, but for tables kept."""
+    pages = {page: console(tables(page.read_text(encoding="utf-8"), kept)) for page in PAGES}
     return {**pages, PICTURE: picture(), PROBLEM_SCHEMA: problem_schema()}
 
 
 if __name__ == "__main__":
-    for path, text in documents().items():
+    for path, text in documents(kept=() if HAS_TORCH else ("seeded_torch",)).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print("brought up to date:", path.relative_to(ROOT))

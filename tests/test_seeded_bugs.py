@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from seeded_bugs.tried import (
     NUMPY_BUGS,
     TORCH,
     graded,
+    row,
 )
 
 import backprop_cli as backprop
@@ -61,13 +61,30 @@ def test_every_mistake_of_code_is_put_into_some_program() -> None:
     assert named >= PROGRAM_SLIPS
 
 
-TOTALS = re.findall(r"^\| all \|([\d |]+)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-"""The last rows of the tables of bugs: `test_readme.py` works out whether they are true."""
+def rows_of(mark: str) -> list[tuple[str, ...]]:
+    """The rows of a table of bugs on the page, without its head."""
+    text = PAGE.read_text(encoding="utf-8").split(f"<!-- {mark} -->")[1].split("<!-- end -->")[0]
+    return [tuple(map(str.strip, line[2:-2].split(" | "))) for line in text.split("\n")[3:-1]]
 
 
-@pytest.mark.parametrize("row", TOTALS, ids=["NumPy", "PyTorch"])
-def test_bugs_are_placed_where_they_are_and_named(row: str) -> None:
-    bugs, *found = map(int, row.split("|"))
+ROWS = {mark: rows_of(mark) for mark in ("seeded", "seeded_torch")}
+
+
+@pytest.mark.parametrize("network", [*IN_NUMPY[3::8], *TORCH[2::4]], ids=lambda one: one.name)
+def test_a_row_on_the_page_is_what_is_found(network: Network) -> None:
+    """The others, which take minutes: `python tests/documents.py`."""
+    if network.library == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert row(network) in ROWS["seeded_torch" if network.library == "torch" else "seeded"]
+
+
+@pytest.mark.parametrize("mark", ROWS)
+def test_bugs_are_placed_where_they_are_and_named(mark: str) -> None:
+    *rows, (name, *totals) = ROWS[mark]
+    assert name == "all"
+    assert [one[0] for one in rows] == [one.name for one in (IN_NUMPY, TORCH)[mark != "seeded"]]
+    bugs, *found = map(int, totals)
+    assert [bugs, *found] == [sum(map(int, column)) for column in list(zip(*rows, strict=True))[1:]]
     placed, named = found[::2], found[1::2]  # in both types
     assert len(placed) == len(named) == len(KINDS)
     assert min(placed) >= 0.99 * bugs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 
@@ -71,7 +70,6 @@ IN_TORCH = (
     *(*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS),
     *(*BLOCK_BUGS, *SHARED_TORCH_BUGS),
 )
-Found = dict[tuple[str, str], tuple[bool, bool]]
 
 
 @cache
@@ -93,17 +91,9 @@ def found(bug: Bug, kind: str) -> tuple[bool, bool]:
     return placed, placed and bool(set(first[bug.at].slips[:3]) & set(bug.names))
 
 
-@cache
-def everything() -> Found:
-    """All bugs in NumPy."""
-    return _all(NUMPY_BUGS)
-
-
-@cache
-def in_torch() -> Found:
-    """All bugs in PyTorch."""
-    return _all(IN_TORCH)
-
-
-def _all(bugs: Iterable[Bug]) -> Found:
-    return {(str(bug), kind): found(bug, kind) for bug in bugs for kind in KINDS}
+def row(network: Network) -> tuple[str, ...]:
+    """What a table says of the bugs of a network: how many, placed and named in each type."""
+    bugs = [bug for bug in (*NUMPY_BUGS, *IN_TORCH) if bug.network is network]
+    results = [[found(bug, kind) for bug in bugs] for kind in KINDS]
+    counts = [str(sum(column)) for one in results for column in zip(*one, strict=True)]
+    return (network.name, str(len(bugs)), *counts)
