@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from xml.etree import ElementTree as ET
 
+import numpy as np
 from fuzz_cases import HUGE, ODD, STRANGE
 
 from backprop_cli.grading.grader import Desk
@@ -32,35 +33,48 @@ from backprop_cli.problem.text.calls import FUNCTIONS
 from backprop_cli.report.formats import FORMATS, rendered
 from backprop_cli.report.settings import Settings
 from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Request, solve
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = (
-    "sigmoid-softmax three-layers minibatch-tanh residual adam vector-function squared-distance "
-    "upstream-gradient given-gradients exponential-units"
-).split()
+NAMES = {
+    "minibatch-tanh": 1, "residual": 2, "sigmoid-softmax": 2, "adam": 3, "three-layers": 6,
+    "squared-distance": 6, "exponential-units": 6, "upstream-gradient": 8, "given-gradients": 8,
+    "vector-function": 8,
+}  # fmt: skip
+"""How often each problem is drawn: those whose mistakes are looked for longest least often."""
 REVEALS: tuple[Reveal, ...] = ("none", "where", "what", "value")
 ARGUMENTS = ("1", "1, 2", "[1, 2]", "-1", "0", "", "1e308", "[[1]]", "1, axis=0", "pi")
 NUMBERS = ("0", "1", "-1", ".5", "0.001", "1/3", "ln(2)", "0e9", "9.99", "_", "12.5", "-0.0417")
 
 
 @cache
-def desk(name: str) -> tuple[Desk, tuple[str, str, str]]:
-    """What grades the sheets of a problem, and its empty sheets in each kind of file."""
+def desk(name: str) -> tuple[Desk, tuple[str, str, str], list[str]]:
+    """What grades the sheets of a problem, its empty sheets in each kind of file, what is right."""
     path = ROOT / "problems" / f"{name}.yaml"
     found = loaded(Source(path.name, path.read_bytes()))
     blank = blank_of(found.model, found.plan, ())
     known = Quantities(found.model, found.plan)
     csv = csv_sheet(blank, {id: known.bases(id) for id in known.shapes})
-    return Desk(found.model), (yaml_sheet(blank), json_sheet(blank), csv)
+    values = dict(solve(found.model, Request(1, 1)).values)
+    right = [f"{x:.4f}" for place in blank.places for x in np.ravel(values[place.name])]
+    return Desk(found.model), (yaml_sheet(blank), json_sheet(blank), csv), right
 
 
 def case(seed: int, index: int) -> tuple[str, str, bytes]:
     """A problem, the name of a sheet, and what is in it."""
     rng = Random(f"sheet {seed} {index}")
-    problem, kind = rng.choice(NAMES), rng.randrange(3)
-    text = re.sub(r"(?<=[\[ ,:\"])_(?=[\], \n\"]|$)", lambda _: number(rng), desk(problem)[1][kind])
-    if kind == 2:
-        text = re.sub(r"_?$", lambda _: rng.choice(NUMBERS), text, flags=re.MULTILINE)
+    (problem,), kind = rng.choices(list(NAMES), list(NAMES.values())), rng.randrange(3)
+    _, blank, right = desk(problem)
+    texts, odd = iter(right), rng.choice([0, 0.02, 0.1, 1])
+
+    def fill(_: re.Match[str]) -> str:
+        there = next(texts, "_")
+        if rng.random() >= odd:
+            return there
+        return json.dumps(number(rng)) if kind == 1 else number(rng)
+
+    head, answers, body = blank[kind].rpartition("answers")
+    text = head + answers + re.sub(r"(?<=[\[ ,])(?:_|null)(?=[\],\s]|$)", fill, body)
     for _ in range(rng.choice([0, 0, 1, 1, 2, 5])):
         text = changed(rng, text)
     ending = ("yaml", "json", "csv")[kind if rng.random() < 0.95 else rng.randrange(3)]
