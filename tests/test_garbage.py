@@ -232,7 +232,7 @@ def _tried() -> Iterator[tuple[Path, str]]:
 
 
 @pytest.mark.parametrize(
-    ("file", "precision"), _tried(), ids=lambda one: one.stem if isinstance(one, Path) else one
+    ("file", "precision"), [*_tried()], ids=lambda one: one.stem if isinstance(one, Path) else one
 )
 def test_sheets_without_work_get_next_to_nothing(file: Path, precision: str) -> None:
     chosen = task(file)
