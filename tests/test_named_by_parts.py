@@ -137,6 +137,22 @@ def test_a_weight_misread_beside_right_entries(weight: float, named: bool) -> No
     assert ("digit-misread" in found) == named
 
 
+@pytest.mark.parametrize(
+    ("typed", "decimals", "named"),
+    [
+        ("3.713", 3, True),  # 7.48 * 0.36 + 1.02
+        ("3.913", 3, False),  # what no digit leads to
+        ("3.7", 1, False),  # what digits of three numbers lead near by chance
+    ],
+)
+def test_a_number_misread_that_is_wrong_alone(typed: str, decimals: int, named: bool) -> None:
+    problem = f"""values: {{x: 0.36, w: 1.48, b: 1.02, y: 1}}
+equations: [z = w * x + b, L = (z - y)^2]
+grading: {{precision: {{decimals: {decimals}}}}}
+"""
+    assert ("digit-misread" in _names(problem, f"z: {typed}")["z"]) == named
+
+
 @pytest.mark.parametrize(("decimals", "named"), [(2, True), (1, False)])
 def test_a_slip_with_fewer_digits_than_asked(decimals: int, named: bool) -> None:
     problem = _problem([0, 1, 0], "cross-entropy", "tanh", decimals=4)

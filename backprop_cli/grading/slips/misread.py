@@ -30,13 +30,16 @@ _MOST_DECIMALS: Final = 6
 _STEPS: Final = 4
 _DIGITS: Final = 9  # other digits that one may be taken for
 _MOST_BY_CHANCE: Final = 0.005
-_MOST_BY_CHANCE_BESIDE_RIGHT: Final = 0.05
+_OWN_BESIDE_RIGHT: Final = 0.05
+_MOST_OF_ONE: Final = 0.01
+_MOST_BESIDE_RIGHT: Final = 0.1
 """A digit is named where a wrong number would seem misread by chance no more often than this. Many
-digits of many numbers are tried, and a name that is not theirs misleads, so it is little; beside
-entries that are right a slip of the pen is likely in itself, and it is ten times as much."""
+digits of many numbers are tried, and a name that is not theirs misleads, so it is little. Which of
+them move one entry about as far as it is off can be counted; beside entries that are right a slip
+of the pen is likely in itself, and it is ten times as much."""
 
-_MOST_AS_FAR: Final = 0.1
-"""A digit is not named where digits lead to more of the numbers that are about as far off."""
+_FEWER: Final = 8
+"""So many times fewer of the digits tried may move an entry about as far as it is off."""
 
 _AGAIN: Final = 0.15
 """The same for who has done it elsewhere on the sheet."""
@@ -50,42 +53,51 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     ways = judge.key.formulas.get(wrong.name, ())
     if not ways or is_jacobian(ways[0]):
         return None
-    most = _MOST_BY_CHANCE if wrong.alone else _MOST_BY_CHANCE_BESIDE_RIGHT
-    if _own_digit(judge, wrong) <= most:
+    if _own_digit(judge, wrong) <= (_MOST_BY_CHANCE if wrong.alone else _OWN_BESIDE_RIGHT):
         return "digit-misread"
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS:
         return None
+    tried = [one for name in used for one in _read(ways[0], numbers, name)]
     luck = by_luck(_since_before(judge, wrong))
-    if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
-        return _likelier(wrong, [one for name in used for one in _read(ways[0], numbers, name)])
-    if wrong.mask.sum() != 1 or wrong.alone:
+    if wrong.mask.sum() != 1:
+        by_digits = _DIGITS * 2 * count * luck
+        return _likelier(wrong, tried, by_digits, by_digits, _MOST_BY_CHANCE)
+    most = _MOST_OF_ONE if wrong.alone else _MOST_BESIDE_RIGHT
+    if not wrong.alone:
+        tried = [one for one in tried if _moves_only(wrong, one)]
+    by_digits = _DIGITS * sum(one.digits for one in tried) * luck
+    if by_digits > _FEWER * most:
         return None
-    own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
-    if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
-        return None
-    return _likelier(wrong, own)
+    return _likelier(wrong, tried, _by_digits(wrong, tried), len(tried) * luck, most)
 
 
-def _likelier(wrong: Wrong, tried: Sequence[_Read]) -> str | None:
-    """That one of these was left out, where that gives it, before that another was misread."""
+def _likelier(
+    wrong: Wrong, tried: Sequence[_Read], by_digits: float, by_terms: float, most: float
+) -> str | None:
+    """That one of these was left out, where that gives it, before that another was misread.
+
+    So often would a wrong number seem to be either by chance, and no more often than `most` it may.
+    """
+    if min(by_digits, by_terms) > most:
+        return None
     found = {_explains(wrong, one) for one in tried} - {None}
-    if "term-left-out" in found:
+    if "term-left-out" in found and by_terms <= most:
         return "term-left-out"
-    return "digit-misread" if found and not _explain_any(wrong, tried) else None
+    return "digit-misread" if "digit-misread" in found and by_digits <= most else None
 
 
-def _explain_any(wrong: Wrong, tried: Sequence[_Read]) -> bool:
-    """Whether one entry is so little off that a digit of these leads to many numbers as near."""
+def _by_digits(wrong: Wrong, tried: Sequence[_Read]) -> float:
+    """How often a digit of these leads by chance as near to the one entry that is wrong."""
     place = tuple(np.argwhere(wrong.mask)[0].tolist())
-    if wrong.mask.sum() != 1 or not wrong.unit[place]:
-        return False
+    unit = wrong.unit[place]
+    if not unit:
+        return 0.0
     moves = [move for one in tried for move in one.moves(place)]
     off = abs(wrong.written.value[place] - wrong.truth[place])
-    unit = wrong.unit[place]
     next_to_it = NEXT_TO_IT * (wrong.stands[1][place] - wrong.stands[0][place]) / unit
-    return bool(next_to_it * _as_far(moves, off, unit) > _MOST_AS_FAR)
+    return float(next_to_it * _as_far(moves, off, unit))
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
