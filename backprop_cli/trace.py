@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import at_step, derivative_id, plain_id, quantity, step_of
 from backprop_cli.algebra.shapes import Shape, Size, plus
 from backprop_cli.readings.index_bases import Bases, bases_of
@@ -87,7 +87,7 @@ class OverTime(Struct, frozen=True):
     """Quantities that are one over time: `h` of `bases` is h_1, h_2, … from `first` to `last`.
 
     `length` is the letter that stands for the last step where the steps are not counted, and only
-    some of them are written out.
+    some of them are written out. `of` is what is counted: pictures of a batch come in any order.
     """
 
     letter: str
@@ -95,6 +95,7 @@ class OverTime(Struct, frozen=True):
     last: int
     bases: tuple[str, ...]
     length: str = ""
+    of: Literal["step", "picture"] = "step"
 
     @property
     def steps(self) -> range:
@@ -196,8 +197,14 @@ def at_letter(expr: Expr, over: OverTime, step: int, first: int, *, rows: bool =
                 return Sym(name_at_letter(name, over, step))
             case Op("at", (Sym(name),)) if rows and not step_of(name):
                 index = node.option("index")
-                if isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], int):
-                    return Sym(at_step(name, plus(over.letter, index[0] + first - step)))
+                assert isinstance(index, tuple)
+                held = [one for one in index if one is not None]
+                if len(held) == 1 and isinstance(held[0], int):
+                    place = plus(over.letter, held[0] + first - step)
+                    if len(index) == 1 and not quantity(name).by:
+                        return Sym(at_step(name, place))
+                    letters = tuple(one if one is None else place for one in index)
+                    return op("at", Sym(name), index=letters)
         return None
 
     return rewrite(expr, renamed)

@@ -104,7 +104,13 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         loss=loss["id"] if loss else None,
         samples=data["samples"],
         over_time=tuple(
-            OverTime(each["letter"], each["first"], each["last"], tuple(each["names"]))
+            OverTime(
+                each["letter"],
+                each["first"],
+                each["last"],
+                tuple(each["names"]),
+                of=each.get("of", "step"),
+            )
             for each in data.get("over_time", ())
         ),
     )
@@ -112,7 +118,8 @@ def from_json(data: Mapping[str, Any]) -> Trace:
 
 def _over_time(each: OverTime) -> dict[str, Any]:
     names = {base: list(names) for base, names in each.names.items()}
-    return {"letter": each.letter, "first": each.first, "last": each.last, "names": names}
+    said = {"letter": each.letter, "first": each.first, "last": each.last, "names": names}
+    return said if each.of == "step" else {**said, "of": each.of}
 
 
 def numbers(value: Array) -> Any:

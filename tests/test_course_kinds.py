@@ -61,6 +61,11 @@ def padded(v: Any) -> Any:
     return [[z[i : i + 3, j : j + 3].max() for j in (0, 2, 4)] for i in (0, 2, 4)]
 
 
+def batch_of_pictures(v: Any) -> Any:
+    hidden = [np.maximum(windows(x, v.K1) + v.b1, 0) for x in v.X]
+    return np.array([h.reshape(2, 2, 2, 2).max(axis=(1, 3)).ravel() for h in hidden]).T
+
+
 def own_activation(v: Any) -> Any:
     z = v.W1 @ v.X + v.b1
     return v.W2 @ (z * sigmoid(1.702 * z)) + v.b2
@@ -274,6 +279,7 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
     65: ("dL/dw", lambda v: [((z := dilated(v)) * (z > 0)) @ v.x[a : a + 3] for a in (0, 2, 4)]),
     66: ("w at the end", adamax),
     67: ("H2", padded),
+    68: ("H3", batch_of_pictures),
     53: ("f_dot", lambda v: 1 / v.x[0] + v.x[1]),
 }
 ENDS = {  # the textbook's last line, as it is printed
@@ -309,7 +315,7 @@ def solved(file: str) -> dict[str, Any]:
 
 
 def test_every_kind_is_in_the_page_and_is_checked() -> None:
-    assert list(ROWS) == [*range(1, 68)]
+    assert list(ROWS) == [*range(1, 69)]
     assert sorted(FIGURES | ENDS) == list(ROWS)
 
 

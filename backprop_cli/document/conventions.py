@@ -134,6 +134,8 @@ def _samples(trace: Trace, view: View) -> str:
     if not view.layers:
         return f"vectors are drawn as {drawn}s"
     x = trace.given.get("X") or trace.unknown.get("X")
+    if x is not None and "picture" in x.axes:
+        return f"{trace.samples} pictures, {drawn}s where they are vectors"
     for axis, words in _ONE.items():
         if x is not None and axis in x.axes:
             return words

@@ -158,11 +158,14 @@ class OverTimeMaker(Struct, frozen=True):
     # The table ------------------------------------------------------------------------------------
 
     def table(self, block: Block) -> Columns | None:
-        """A line for each step, from the end to the start; none where values are matrices."""
+        """A line for each step, from the end to the start; none where values are matrices.
+
+        Pictures come in their own order.
+        """
         if any(self.step(id).value is None for id in block.families[0].ids.values()):
             return None
         columns = [column for family in block.families for column in self.columns(block, family)]
-        steps = sorted(block.families[0].ids, reverse=True)
+        steps = sorted(block.families[0].ids, reverse=block.over.of == "step")
         if any(column is None for column in columns):
             return None
         found = [column for column in columns if column is not None]
@@ -173,7 +176,8 @@ class OverTimeMaker(Struct, frozen=True):
     def values(self, block: Block) -> Iterator[Equation]:
         """What came out at each step, from the end to the start, where there is no table."""
         for family in block.families:
-            for id in family.ids.values():
+            ids = sorted(family.ids.items(), reverse=block.over.of == "step")
+            for _, id in ids:
                 value = self.formulas.known.values.get(id)
                 if value is not None:
                     drawn = self.formulas.drawn.value(value)
@@ -273,4 +277,6 @@ class OverTimeMaker(Struct, frozen=True):
 
 
 def _words(block: Block) -> str:
+    if block.over.of == "picture":
+        return "for every picture"
     return "from the end to the start" if block.through_time else "at every step"

@@ -37,6 +37,14 @@ def _stack_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     return (len(shapes), *shapes[0])
 
 
+def _row(a: Expr, row: int) -> Expr:
+    """A row; of a transposed matrix it is a column."""
+    match a:
+        case Op("transpose", (matrix,)):
+            return op("at", matrix, index=(None, row))
+    return op("at", a, index=(row,))
+
+
 def _joined_axis(node: Op, rules: Rules | Entries) -> int:
     return axis_of(node, rules.shape(node.args[0])) or 0
 
@@ -269,9 +277,7 @@ PARTS = (
         _stack_shape,
         lambda *args: np.stack(args),
         arity=None,
-        pullback=lambda g, r, node, rules: tuple(
-            op("at", g, index=(i,)) for i in range(len(node.args))
-        ),
+        pullback=lambda g, r, node, rules: tuple(_row(g, i) for i in range(len(node.args))),
         entry=lambda node, index, write: write.at(node.args[index[0]], index[1:]),
         moves=True,
     ),

@@ -44,6 +44,8 @@ class Draft(Struct):
     `guessed` the layers whose number of units is; nothing is said about how those fit. Without
     `numbers` a problem may state shapes alone, with letters for sizes. `over_time` are the bases of
     what there is once a step, and how many steps; `steps_of` the same of what a layer puts out.
+    `pictures` is how many go through the layers side by side; None for one, and where they have met
+    in a batch of vectors.
     """
 
     problem: Problem
@@ -65,6 +67,7 @@ class Draft(Struct):
     summed: dict[str, Expr] = field(default_factory=dict)
     over_time: dict[str, int] = field(default_factory=dict)
     steps_of: dict[str, tuple[str, int]] = field(default_factory=dict)
+    pictures: int | None = None
 
     @property
     def convention(self) -> Convention:
@@ -89,7 +92,7 @@ class Draft(Struct):
 
     @property
     def input(self) -> str:
-        """What x is: samples, one picture, one sequence."""
+        """What x is: samples, one picture, a list of them, one sequence."""
         return self.problem.input
 
     @property
@@ -101,9 +104,9 @@ class Draft(Struct):
     def samples_of_x(self) -> int | None:
         """How many samples the numbers of x are, whichever of them are in this batch."""
         x = self.problem.x.array if self.problem.x is not None else None
-        if self.input != "samples":
+        if x is None or self.input not in ("samples", "pictures"):
             return None
-        return None if x is None or x.ndim < 2 else int(x.shape[0])
+        return None if x.ndim < 2 else int(x.shape[0])
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -206,7 +209,7 @@ class Draft(Struct):
 
     def computed_anyhow(self, name: str) -> None:
         """A quantity of which nothing is known but that there will be one."""
-        self.state(name, (1,), ("unit",), "data")
+        self.state(name, self.shape(1), self.axes(), "data")
         self.doubtful.add(name)
 
     def axes(self, what: str = "unit") -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from backprop_cli.errors import Complaints
 from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.file_format.layer_keys import add_layer
 from backprop_cli.problem.fitted_arrays import fitted, upstream
+from backprop_cli.problem.layer_types.each_picture import end_of_pictures, fits_pictures
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
 from backprop_cli.problem.network_loss import add_loss, add_penalty, decaying, decision, fusion
 from backprop_cli.problem.problem_data import Labels, Problem
-from backprop_cli.problem.targets import Expected, guessed_input, one_sample, stacked, targets
+from backprop_cli.problem.targets import Expected, as_typed, guessed_input, stacked, targets
 from backprop_cli.trace import OverTime
 
 
@@ -36,7 +37,9 @@ def network(
     """
     net = _begun(problem, complaints, chosen, numbers)
     for number in range(1, len(net.layers) + 1):
-        add_layer(net, number)
+        if fits_pictures(net, number):
+            add_layer(net, number)
+    end_of_pictures(net)
     net.wanted.append("X")
     chosen_class = decision(net)
     silent = _loss(net, chosen)
@@ -76,10 +79,13 @@ def network(
 
 
 def _together(net: Draft) -> Iterator[OverTime]:
-    """What belongs together over time: the steps of all layers are those of the sequence."""
+    """What belongs together: what there is once a step of the sequence, or once a picture."""
     for steps in dict.fromkeys(net.over_time.values()):
         bases = tuple(base for base, count in net.over_time.items() if count == steps)
-        yield OverTime("t", 1, steps, bases)
+        if net.input == "pictures":
+            yield OverTime("n", 1, steps, bases, of="picture")
+        else:
+            yield OverTime("t", 1, steps, bases)
 
 
 def _begun(
@@ -92,7 +98,7 @@ def _begun(
         net.units.append(problem.inputs)
         return net
     if problem.input != "samples":
-        return _begun_as_one(problem, complaints, numbers)
+        return _begun_as_typed(problem, complaints, chosen, numbers)
     x = stacked(problem, complaints, chosen)
     rows = problem.convention.rows
     if x is None:
@@ -109,15 +115,24 @@ def _begun(
     return net
 
 
-def _begun_as_one(problem: Problem, complaints: Complaints, numbers: bool) -> Draft:
-    """The draft with X in it where x is one picture or one sequence."""
+def _begun_as_typed(
+    problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None, numbers: bool
+) -> Draft:
+    """The draft with X in it where x is a picture, or several, or one sequence."""
     net = Draft(problem, complaints, None, numbers=numbers)
-    x = one_sample(problem, complaints)
+    x = as_typed(problem, complaints)
     if x is None:
+        net.certain_samples = False
         net.units.append(1)
         net.state("X", (1,), ("input",), "data")
         net.guessed.add(0)
         net.doubtful.add("X")
+        return net
+    if problem.input == "pictures":
+        x = x if chosen is None else x[list(chosen)]
+        net.pictures = len(x)
+        net.give("X", x, ("picture", *PICTURE[1 - x.ndim :]), "data")
+        net.units.append(x[0].size)
         return net
     picture = problem.input == "picture"
     net.give("X", x, PICTURE[-x.ndim :] if picture else SEQUENCE, "data")
@@ -211,18 +226,19 @@ def _seeds(net: Draft, chosen: tuple[int, ...] | None) -> dict[str, Expr]:
     certain = net.shapes if net.certain_samples else {}
     shapes = {name: shape for name, shape in certain.items() if name not in net.doubtful}
     seeds: dict[str, Expr] = {}
-    whole = {name: _whole(net, shape) for name, shape in shapes.items()}
+    whole = {name: _whole(net, name, shape) for name, shape in shapes.items()}
     found = upstream(net.problem, net.complaints, known, whole, net.aliases)
     for name, array in found.items():
-        net.give(upstream_id(name), _taken(net, array, chosen), net.axes_of(name), "data")
+        taken = _taken(net, array, chosen) if "sample" in net.axes_of(name) else array
+        net.give(upstream_id(name), taken, net.axes_of(name), "data")
         seeds[name] = Sym(upstream_id(name))
     return seeds
 
 
-def _whole(net: Draft, shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _whole(net: Draft, name: str, shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """The shape over all samples of what has this shape over those of a batch."""
     count = net.samples_of_x
-    if count is None or len(shape) < 2:
+    if count is None or len(shape) < 2 or "sample" not in net.axes_of(name):
         return shape
     return (count, shape[1]) if net.convention.rows else (shape[0], count)
 

@@ -38,33 +38,50 @@ def stacked(
         return None
     if x.array.ndim > 2:
         message = f"x is {described(x.array.shape)}, and a sample is a vector"
-        complaints.add(message, x.mark, "`input: picture` where it is one picture with channels")
+        complaints.add(message, x.mark, _PICTURES_MEANT)
         return None
-    _check_sizes(problem, x.array, complaints)
+    samples = x.array.shape[0] if x.array.ndim == 2 else 1
+    _check_sizes(problem, x.array.shape[-1] if x.array.ndim else 1, samples, complaints)
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array
     return _oriented(array, problem, chosen)
 
 
-_ONE = {"picture": "a matrix, or a list of matrices", "sequence": "a list of vectors"}
+_FORMS = {
+    "picture": "a matrix, or a list of matrices, a channel each",
+    "pictures": "a list of matrices, a picture each, or of lists of matrices, a channel each",
+    "sequence": "a list of vectors",
+}
+_PICTURES_MEANT = (
+    "`input: picture` where it is one picture with channels; `input: pictures` where it is several"
+)
+_AXES = {"picture": (2, 3), "pictures": (3, 4), "sequence": (2,)}
+_OTHERWISE = {
+    ("picture", 1): "leave `input: picture` out, where x is a vector",
+    ("picture", 4): "input: pictures, where x is a list of pictures",
+    ("pictures", 2): "input: picture, where x is one picture",
+    ("pictures", 1): "leave `input: pictures` out, where x is a vector",
+}
 
 
-def one_sample(problem: Problem, complaints: Complaints) -> Array | None:
-    """X where it is one picture or one sequence, as typed; None where there is none to use."""
+def as_typed(problem: Problem, complaints: Complaints) -> Array | None:
+    """X where it is a picture, or several, or one sequence; None where there is none to use."""
     x, kind = problem.x, problem.input
     if x is None:
-        instead = f"x: {_ONE[kind]}"
+        instead = f"x: {_FORMS[kind]}"
         complaints.add(f"there is no `x`, and `input: {kind}` says what it is", instead=instead)
         return None
     if x.array is None or complain_of_letters("x", x, complaints):
         return None
     array = x.array.reshape(-1, 1) if kind == "sequence" and x.array.ndim == 1 else x.array
-    if array.ndim not in ((2, 3) if kind == "picture" else (2,)):
-        message = f"x is {described(array.shape)}, and a {kind} is {_ONE[kind]}"
-        instead = "x: [[1, 0], [2, 1]]"
-        if kind == "picture" and array.ndim == 1:
-            instead = "leave `input: picture` out, where x is a vector"
+    if array.ndim not in _AXES[kind]:
+        name = kind if kind == "pictures" else f"a {kind}"
+        verb = "are" if kind == "pictures" else "is"
+        message = f"x is {described(array.shape)}, and {name} {verb} {_FORMS[kind]}"
+        instead = _OTHERWISE.get((kind, array.ndim), "x: [[1, 0], [2, 1]]")
         complaints.add(message, x.mark, instead)
         return None
+    if kind == "pictures":
+        _check_sizes(problem, array[0].size, len(array), complaints)
     return array
 
 
@@ -81,10 +98,8 @@ def complain_of_letters(name: str, values: Values, complaints: Complaints) -> bo
     return True
 
 
-def _check_sizes(problem: Problem, x: Array, complaints: Complaints) -> None:
+def _check_sizes(problem: Problem, inputs: int, samples: int, complaints: Complaints) -> None:
     """Sizes written beside the numbers they are the sizes of must agree with them."""
-    inputs = x.shape[-1] if x.ndim else 1
-    samples = x.shape[0] if x.ndim == 2 else 1
     for key, said, has in (
         ("inputs", problem.inputs, inputs),
         ("samples", problem.samples, samples),

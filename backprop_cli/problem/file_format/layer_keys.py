@@ -85,7 +85,9 @@ _DROPOUT = Key(
     Record(
         "a dropout",
         {
-            "mask": Key(Numbers(), "1 for a unit that is kept, else 0; a list a sample", True),
+            "mask": Key(
+                Numbers(deepest=4), "1 for a unit that is kept, else 0; a list a sample", True
+            ),
             "keep": Key(
                 Number(Bounds(above=0, at_most=1)), "what those that are kept are divided by", True
             ),

@@ -164,16 +164,19 @@ PROBLEM = Record(
         "convention": Key(CONVENTION, "how things are written"),
         "notation": Key(NOTATION, "what quantities are called in print"),
         "x": Key(
-            Numbers(letters=True, deepest=3),
+            Numbers(letters=True, deepest=4),
             "the input: a vector, or a list of vectors, a sample each; letters stay free",
         ),
         "input": Key(
             ByKind(
-                "`picture` or `sequence`",
-                scalar=Choice(("samples", "picture", "sequence"), meant=other_keys.INPUTS),
+                "`picture`, `pictures` or `sequence`",
+                scalar=Choice(
+                    ("samples", "picture", "pictures", "sequence"), meant=other_keys.INPUTS
+                ),
                 instead="x: […] for the numbers; `input: picture` where x is one picture",
             ),
             "`picture`: x is one sample, a matrix or a list of matrices, a channel each; "
+            "`pictures`: x is a list of such pictures, a sample each; "
             "`sequence`: x is one sample, a vector a time step",
             default="samples",
         ),

@@ -62,7 +62,7 @@ SKIP = Record(
 
 def added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
     """`total` plus what a skip adds to it; without it where that does not fit."""
-    if skip.source >= number:
+    if skip.source >= number or not _is_vector(net, skip):
         return total
     source = net.output_of(skip.source)
     if skip.weights is not None or skip.weighted:
@@ -84,6 +84,18 @@ def added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
             f"weights: {described(shape)} beside `from: {skip.source}`",
         )
     return total
+
+
+def _is_vector(net: Draft, skip: Skip) -> bool:
+    """Whether a layer that a skip comes from gives vectors, as the one that it goes into does."""
+    shape = net.shapes.get(net.output_of(skip.source))
+    if shape is not None and len(shape) == len(net.axes()):
+        return True
+    what = "pictures" if shape is None or net.input == "pictures" else described(shape)
+    gives = "what x holds is" if skip.source == 0 else f"what layer {skip.source} gives is"
+    message = f"{gives} {what}, and a skip adds vectors"
+    net.complaints.add(message, skip.mark, "a skip from a layer behind the flattening")
+    return False
 
 
 def _skip_weights(net: Draft, number: int, skip: Skip, values: Values | None) -> Expr | None:

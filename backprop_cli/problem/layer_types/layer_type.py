@@ -78,8 +78,15 @@ def _dropped(
     return op("div", op("mul", kept, result), num(dropout.keep))
 
 
-def dropped_at(net: Draft, number: int, result: Expr, step: int, steps: int) -> Expr:
-    """What dropout, if the layer has one, leaves at a step: by one mask for all, or a row each."""
+def dropped_at(
+    net: Draft,
+    number: int,
+    result: Expr,
+    step: int,
+    steps: int,
+    axes: tuple[str, ...] = ("step", "unit"),
+) -> Expr:
+    """What dropout, if the layer has one, leaves at a step: by one mask for all, or one each."""
     dropout = net.layers[number - 1].dropout
     if dropout is None or dropout.mask.array is None:
         return result
@@ -88,8 +95,8 @@ def dropped_at(net: Draft, number: int, result: Expr, step: int, steps: int) -> 
         _complain_of_mask(net, number, dropout.mask, (steps, *units))
         return result
     name = layer_id("D", number)
-    net.give(name, mask, ("step", "unit")[-mask.ndim :], "data")
-    kept: Expr = Sym(name) if mask.ndim == 1 else op("at", Sym(name), index=(step - 1,))
+    net.give(name, mask, axes[-mask.ndim :], "data")
+    kept: Expr = Sym(name) if mask.ndim < len(axes) else op("at", Sym(name), index=(step - 1,))
     return op("div", op("mul", kept, result), num(dropout.keep))
 
 

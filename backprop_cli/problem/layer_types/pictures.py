@@ -13,6 +13,7 @@ from backprop_cli.operations.padded_pooling import PADDED, opened
 from backprop_cli.operations.sliding import AXES, Sliding
 from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Boolean, Bounds, Integer, Numbers
 from backprop_cli.problem.file_format.records import Key
+from backprop_cli.problem.layer_types.each_picture import each_picture, met, note_pictures
 from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out, rule_behind
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, PICTURE, PRE, Draft, rule_of
@@ -24,18 +25,20 @@ def _flatten(net: Draft, number: int) -> None:
     if source in net.doubtful:
         net.stand_in(number, ())
         return
-    flat = op("flatten", Sym(source))
-    if not _fits(net, number, flat, net.layers[number - 1].mark):  # its size may be a letter
+    coming = [*each_picture(net, number)]
+    flat = [op("flatten", one.source) for one in coming]
+    if not _fits(net, number, flat[0], net.layers[number - 1].mark):  # its size may be a letter
         return
-    result = activated(net, number, flat)
+    net.units.append(net.sizes().shape(flat[0])[0])
+    result = activated(net, number, met(net, flat))
     rule = rule_behind(net.layers[number - 1].activation, "flatten")
-    put_out(net, number, result, rule, ("unit",))
-    net.units.append(net.shapes[net.output_of(number)][0])
-    net.neighbours.append((net.output_of(number), source))
+    put_out(net, number, result, rule, net.axes())
+    for one in coming:
+        one.next_to(net.output_of(number))
 
 
 def _picture_into(net: Draft, number: int) -> Shape | None:
-    """The shape of what comes in; None, with a stand-in, where nothing can slide over it."""
+    """The shape of a picture that comes in; None, with a stand-in, if nothing can slide over it."""
     source, layer = net.output_of(number - 1), net.layers[number - 1]
     kind = TYPE_WORDS[layer.type]
     if source in net.doubtful:
@@ -43,11 +46,11 @@ def _picture_into(net: Draft, number: int) -> Shape | None:
         return None
     if net.samples is not None:
         message = f"{layer.type} takes one sample, and here are {net.samples}"
-        instead = "`input: picture` in the file, where x is one picture"
+        instead = "`input: picture` in the file, where x is one picture; or `input: pictures`"
         net.complaints.add(message, layer.mark, instead)
         net.stand_in(number, kind)
         return None
-    return net.shapes[source]
+    return net.sizes().shape(next(each_picture(net, number)).source)
 
 
 TYPE_WORDS = {"conv": ("Z",), "max-pool": (), "mean-pool": (), "flatten": ()}
@@ -83,8 +86,10 @@ def _conv(net: Draft, number: int) -> None:
     kernel = _one_channel(values.array, shape, axes)
     if kernel.ndim == axes < len(shape):
         message = f"the picture in front of layer {number} has {shape[0]} channels, the kernel one"
-        instead = "a list of matrices, one a channel; x is one picture, and others are problems"
-        net.complaints.add(message, values.mark, f"{instead} of their own")
+        instead = (
+            "a list of matrices, one a channel; or `input: pictures`, where these are pictures"
+        )
+        net.complaints.add(message, values.mark, instead)
         net.stand_in(number, ("Z",))
         return
     names = ("filter", *_along((0,) * (axes + 1), axes))
@@ -100,18 +105,20 @@ def _conv(net: Draft, number: int) -> None:
     if net.convention.convolution == "flipped":
         k = op("rot", k, axes=None if axes == 2 else axes)
     how = Sliding(AXES, *(layer.whole(key) for key in ("stride", "padding", "dilation")))
-    total: Expr = op("conv", Sym(net.output_of(number - 1)), k, **how.options)
-    if not _fits(net, number, total, values.mark):
-        return
-    total = _with_bias(net, number, total)
-    pre = layer_id(PRE, number)
-    shape = net.sizes().shape(total)
-    net.define(pre, total, "conv", _along(shape, axes), f"pre-activation of layer {number}")
-    net.neighbours.append((pre, net.output_of(number - 1)))
-    result = activated(net, number, Sym(pre))
-    put_out(net, number, result, rule_of(layer.activation), _along(shape, axes))
-    net.neighbours.append((net.output_of(number), pre))
+    for one in each_picture(net, number):
+        total: Expr = op("conv", one.source, k, **how.options)
+        if not _fits(net, number, total, values.mark):
+            return
+        total = _with_bias(net, number, total, axes)
+        pre = one.called(layer_id(PRE, number))
+        shape = net.sizes().shape(total)
+        net.define(pre, total, "conv", _along(shape, axes), f"pre-activation of layer {number}")
+        one.next_to(pre)
+        result = activated(net, number, Sym(pre))
+        one.put_out(result, rule_of(layer.activation), _along(shape, axes))
+        net.neighbours.append((one.output, pre))
     net.units.append(_count(shape))
+    note_pictures(net, layer_id(PRE, number), net.output_of(number))
 
 
 def _one_channel(kernel: Array, shape: Shape, axes: int) -> Array:
@@ -120,31 +127,27 @@ def _one_channel(kernel: Array, shape: Shape, axes: int) -> Array:
     return kernel[:, 0] if single else kernel
 
 
-def _with_bias(net: Draft, number: int, total: Expr) -> Expr:
+def _with_bias(net: Draft, number: int, total: Expr, axes: int) -> Expr:
+    """A bias for every filter, where the layer gives a channel for each of them."""
     layer = net.layers[number - 1]
     values = layer.numbers("bias")
     if values is None or values.array is None:
         return total
     shape, name = net.sizes().shape(total), layer_id(BIAS, number)
-    filters = shape[:1] if _filtered(net, number, shape) else ()
+    filters = shape[:1] if len(shape) > axes else ()
     array = values.array.reshape(-1) if values.array.ndim > 1 else values.array
     if array.ndim == 1 and array.size == 1 and not filters:
         array = array.reshape(())
     if array.shape not in ((), filters):
-        wanted = f"a vector of {filters[0]}, a number a filter" if filters else "a number"
+        each = f"a vector of {filters[0]}, a number a filter, or " if filters else ""
         message = f"the bias of layer {number} is {described(array.shape)}"
-        net.complaints.add(message, values.mark, f"{wanted}, or a number alone for all")
+        net.complaints.add(message, values.mark, f"{each}a number alone for all")
         return total
-    net.parameter(name, array, array.shape, ("filter",)[: array.ndim], "bias" in layer.train)
-    net.penalised.append((name, "bias"))
+    if name not in net.shapes:  # the same for every picture
+        net.parameter(name, array, array.shape, ("filter",)[: array.ndim], "bias" in layer.train)
+        net.penalised.append((name, "bias"))
     bias: Expr = op("per_channel", Sym(name), shape=shape) if array.ndim else Sym(name)
     return op("add", total, bias)
-
-
-def _filtered(net: Draft, number: int, shape: Shape) -> bool:
-    """Whether the layer gives a channel for each of its filters."""
-    axes = min(2, len(net.shapes[net.output_of(number - 1)]))
-    return len(shape) > axes
 
 
 def _count(shape: Shape) -> int:
@@ -157,23 +160,24 @@ def _pool(name: str) -> Callable[[Draft, int], None]:
         if shape is None:
             return
         size, stride, padding = layer.whole("size"), layer.own.get("stride"), layer.whole("padding")
-        pooled: Expr = op(
-            PADDED[name] if padding else name,
-            Sym(net.output_of(number - 1)),
-            size=None if size == 2 else size,
-            stride=None if stride in (None, size) else stride,
-            padding=padding or None,
-            count_padding=0 if padding and not layer.own.get("count_padding", True) else None,
-        )
-        if not _fits(net, number, pooled, layer.mark):
-            return
-        pooled = opened(pooled, net.sizes())
-        result = activated(net, number, pooled)
         rule = rule_behind(layer.activation, name.replace("_", "-"))
-        axes = _along(net.sizes().shape(pooled), min(2, len(shape)))
-        put_out(net, number, result, rule, axes)
-        net.neighbours.append((net.output_of(number), net.output_of(number - 1)))
-        net.units.append(_count(net.shapes[net.output_of(number)]))
+        for one in each_picture(net, number):
+            pooled: Expr = op(
+                PADDED[name] if padding else name,
+                one.source,
+                size=None if size == 2 else size,
+                stride=None if stride in (None, size) else stride,
+                padding=padding or None,
+                count_padding=0 if padding and not layer.own.get("count_padding", True) else None,
+            )
+            if not _fits(net, number, pooled, layer.mark):
+                return
+            pooled = opened(pooled, net.sizes())
+            axes = _along(net.sizes().shape(pooled), min(2, len(shape)))
+            one.put_out(activated(net, number, pooled), rule, axes)
+            one.next_to(one.output)
+        net.units.append(_count(net.shapes[one.output]))
+        note_pictures(net, net.output_of(number))
 
     return build
 

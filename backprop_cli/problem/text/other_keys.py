@@ -191,7 +191,12 @@ RULES: Final = _meant(
 )
 MEAN_OR_SUM: Final = _meant({"mean": "average avg batchmean", "sum": "total none"})
 INPUTS: Final = _meant(
-    {"picture": "image matrix channels", "sequence": "time steps", "samples": "batch vectors"}
+    {
+        "picture": "image matrix channels",
+        "pictures": "images batchofpictures",
+        "sequence": "time steps",
+        "samples": "batch vectors",
+    }
 )
 CONVOLUTIONS: Final = _meant(
     {"cross-correlation": "correlation crosscorrelated plain none", "flipped": "convolution turned"}
