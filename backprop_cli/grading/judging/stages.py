@@ -81,7 +81,7 @@ class Stage:
     @cached_property
     def formulas(self) -> Formulas:
         """Every formula of every quantity, in the update's own names."""
-        return variants(self.model, self.extra, self.values)
+        return variants(self.model, self.plan, self.extra, self.values)
 
     def verified(self, formulas: Formulas) -> Formulas:
         """Only those equivalent ways that have the shape of a quantity, and its true value."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from math import prod
 from typing import Final
 
@@ -17,7 +16,8 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.one_number_changed import OneChanged
+from backprop_cli.grading.slips.plain_workings import Numbers
 from backprop_cli.grading.slips.values_alone import right_values
 from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives, is_short
 from backprop_cli.operations.bounds import point
@@ -59,10 +59,10 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
         return None
     luck = by_luck(_since_before(judge, wrong))
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
-        return _likelier(wrong, [one for name in used for one in _read(ways[0], numbers, name)])
+        return _likelier(wrong, list(_read(ways[0], numbers, used)))
     if wrong.mask.sum() != 1 or wrong.alone:
         return None
-    own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
+    own = [one for one in _read(ways[0], numbers, used) if _moves_only(wrong, one)]
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
         return None
     return _likelier(wrong, own)
@@ -194,19 +194,12 @@ class _Read(Struct, frozen=True):
                 yield float(slope) * d * 10.0 ** (at - self.decimals)
 
 
-def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:
-    """The numbers of a quantity that somebody may have misread on the way into a formula."""
-    value = numbers[name]
-    others = {other: numbers[other] for other in symbols(expr)}
-    for place, decimals in _places(value):
-
-        @cache
-        def given(x: float, place: tuple[int, ...] = place) -> Array:
-            changed = np.array(value, dtype=float)
-            changed[place] = x
-            return Values({**others, name: changed}).of(expr)
-
-        yield _Read(float(value[place]), decimals, given)
+def _read(expr: Expr, numbers: Numbers, used: Sequence[str]) -> Iterator[_Read]:
+    """The numbers of some quantities that somebody may have misread on the way into a formula."""
+    changed = OneChanged(expr, {name: numbers[name] for name in symbols(expr)})
+    for name in used:
+        for place, decimals in _places(numbers[name]):
+            yield _Read(float(numbers[name][place]), decimals, changed.at(name, place))
 
 
 def _moves_only(wrong: Wrong, one: _Read) -> bool:
