@@ -13,6 +13,7 @@ from backprop_cli.grading.judging.equivalent_ways import variants
 from backprop_cli.grading.report_data import Result
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.plan import plan
 
 CHAIN = """values: {a: 5, b: 3, c: 2}
 equations:
@@ -680,6 +681,6 @@ def test_other_ways_to_work_a_long_product_out_are_found_part_by_part(
         text = f"values: {{A: [[1, 2], [3, 4]]}}\nequations: ['{formula}']\n"
         model = loaded(Source("p.yaml", text.encode())).model
         counted = 0
-        variants(model)
+        variants(model, plan(model))
         found.append(counted)
     assert found[2] < 5 * found[1] < 25 * found[0]

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 
 _LARGEST = Fraction(sys.float_info.max)
+_ONCE = Fraction(1)
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
 LOWEST = Op("lowest", ())
 """−∞, which a maximum leaves out."""
@@ -42,7 +43,7 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
             factor, rest = coefficient(inner)
             if is_a_number(factor / value):
                 return factor / value, rest
-    return Fraction(1), expr
+    return _ONCE, expr
 
 
 def is_a_number(value: Fraction) -> bool:

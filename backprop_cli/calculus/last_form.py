@@ -8,7 +8,7 @@ parts side by side, equal terms and common factors, and the number of samples be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate, pairwise
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, op, signed_terms
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, op
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
@@ -28,20 +28,23 @@ _PRODUCTS = frozenset({"mul", "matmul", "outer"})
 
 Upstream: TypeAlias = Folded[frozenset[str]]
 """The gradients that are factors of a term, entry by entry."""
+Terms: TypeAlias = Folded[tuple[tuple[Fraction, Expr], ...]]
+"""The terms of a sum, each a number times the rest; those of its parts are known."""
 
 
 def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> Expr:
     """The gradient in its last form; `divisors` are the numbers that the formulas divide by."""
-    formed = partial(_formed, rules=rules, upstream=Folded(gradient_at, gradients_in))
+    upstream, terms = Upstream(gradient_at, gradients_in), Terms(_one_term, _terms_of)
+    formed = partial(_formed, rules=rules, upstream=upstream, terms=terms)
     whole = Folded[Expr](lambda leaf: leaf, formed).of(expr)
     return divided(whole, divisors)
 
 
-def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
+def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream, terms: Terms) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
     tidied = one_quotient(in_front_of_sum(made, rules), rules)
-    once = _side_by_side(_met(_in_front(tidied, rules), rules), rules)
-    return in_signs(_factored(_collected(once), rules, upstream))
+    once = _side_by_side(_met(_in_front(tidied, rules), rules), rules, terms)
+    return in_signs(_factored(_collected(once, terms), rules, upstream, terms))
 
 
 # Signs --------------------------------------------------------------------------------------------
@@ -206,12 +209,12 @@ class _Placed(Struct, frozen=True):
     inner: Expr
 
 
-def _side_by_side(node: Expr, rules: Rules) -> Expr:
+def _side_by_side(node: Expr, rules: Rules, terms: Terms) -> Expr:
     """[A, B] for A in its place among zeros and B in what is left; what has one place is added."""
     if not isinstance(node, Op) or node.name not in ("add", "sub"):
         return node
     found: dict[tuple[int, int, int, bool], Expr] = {}
-    for number, term in _terms(node):
+    for number, term in terms.of(node):
         parts = _parts(term, rules)
         if not parts:
             return node
@@ -271,21 +274,31 @@ def _in_one_place(index: tuple[Option, ...], inner: Expr) -> list[_Placed]:
 # Equal terms --------------------------------------------------------------------------------------
 
 
-def _terms(expr: Expr) -> Iterator[tuple[Fraction, Expr]]:
-    for sign, term in signed_terms(expr):
-        number, rest = build.coefficient(term)
-        yield sign * number, rest
+def _one_term(expr: Expr) -> tuple[tuple[Fraction, Expr], ...]:
+    return (build.coefficient(expr),)
 
 
-def _collected(node: Expr) -> Expr:
+def _terms_of(
+    node: Op, args: list[tuple[tuple[Fraction, Expr], ...]]
+) -> tuple[tuple[Fraction, Expr], ...]:
+    if node.name == "add":
+        return args[0] + args[1]
+    if node.name == "sub":
+        return args[0] + tuple((-number, rest) for number, rest in args[1])
+    return _one_term(node)
+
+
+def _collected(node: Expr, terms: Terms) -> Expr:
     """w for ½ w + ½ w: a sum in which a term stands twice."""
     if not isinstance(node, Op) or node.name not in ("add", "sub"):
         return node
-    terms = [*_terms(node)]
+    each = terms.of(node)
+    if len({rest for _, rest in each}) == len(each):
+        return node
     found: dict[Expr, Fraction] = {}
-    for number, rest in terms:
+    for number, rest in each:
         found[rest] = found.get(rest, Fraction(0)) + number
-    if len(found) == len(terms) or not all(found.values()):
+    if not all(found.values()):
         return node
     (first, front), *others = found.items()
     total = build.scaled(front, first)
@@ -297,14 +310,14 @@ def _collected(node: Expr) -> Expr:
 # Common factors -----------------------------------------------------------------------------------
 
 
-def _factored(node: Expr, rules: Rules, upstream: Upstream) -> Expr:
+def _factored(node: Expr, rules: Rules, upstream: Upstream, terms: Terms) -> Expr:
     """g ⊙ (a − b) for g ⊙ a − g ⊙ b, where g is the gradient that comes from behind."""
     if not isinstance(node, Op) or node.name not in ("add", "sub"):
         return node
-    terms = [*_terms(node)]
-    counted = Counter(name for _, rest in terms for name in upstream.of(rest))
+    each = terms.of(node)
+    counted = Counter(name for _, rest in each for name in upstream.of(rest))
     for name in [name for name, times in counted.items() if times > 1]:
-        found = _with_in_front(Sym(name), terms, upstream)
+        found = _with_in_front(Sym(name), each, upstream, terms)
         if rules.shape(found) == rules.shape(node):
             return found
     return node
@@ -324,8 +337,10 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     return args[0] if node.name in {*QUOTIENTS, "spread"} else frozenset()
 
 
-def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
-    inside = [(number, rest) for number, rest in terms if factor.name in upstream.of(rest)]
+def _with_in_front(
+    factor: Sym, each: Sequence[tuple[Fraction, Expr]], upstream: Upstream, terms: Terms
+) -> Expr:
+    inside = [(number, rest) for number, rest in each if factor.name in upstream.of(rest)]
     numbers = {abs(number) for number, _ in inside}
     common = (numbers.pop() if len(numbers) == 1 else Fraction(0)) or Fraction(1)
     inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
@@ -333,10 +348,11 @@ def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Up
         build.sum_of(
             build.scaled(number / common, _without(factor, rest, upstream))
             for number, rest in inside
-        )
+        ),
+        terms,
     )
     product = build.scaled(common, build.mul(factor, inner))
-    others = [term for term in terms if term not in inside]
+    others = [term for term in each if term not in inside]
     return build.sum_of((build.scaled(*term) for term in others), product)
 
 

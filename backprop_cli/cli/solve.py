@@ -186,7 +186,8 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
             source="--at",
         )
     limit = allowed_for("solving").most
-    request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
+    planned = None if selection.extra else loaded.plan
+    request = Request(options.steps, options.at, selection.extra, limit, planned=planned)
     with loaded.source.blamed(), _progress(loaded, steps, options.out.theme) as progress:
         return solve(loaded.model, replace(request, progress=progress))
 

@@ -110,13 +110,15 @@ class Exercise:
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
         pairs = (*asked_pairs(exact), *sorted(local))
-        request = Request(extra=pairs, max_work=most_work)
+        planned = plan(exact, pairs)
+        request = Request(extra=pairs, max_work=most_work, planned=planned)
         solution = solve(exact, request)
         self.model = solution.model
-        self.plan = plan(self.model, pairs)
+        self.plan = planned if self.model is exact else plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        self.stages = stages(exact, solution, {*later, *self._later_steps()}, request)
+        asked = {*later, *self._later_steps()}
+        self.stages = stages(exact, solution, self.plan, asked, request)
         self.grading = _marked(model.problem.grading)
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
         self.most = sum(question.points for question in self.questions)

@@ -28,7 +28,7 @@ class Request(Struct, frozen=True):
 
     `steps` updates (None: as the file says), the derivation of step `at`, `extra` gradients and
     Jacobians, at most `max_work` operations; `progress` is told the step and its loss. `planned`
-    is the plan of the model, where there is one already.
+    is the plan of the model with these, where there is one already.
     """
 
     steps: int | None = None
@@ -56,8 +56,7 @@ class Solution(Struct, frozen=True):
 def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     """The worked derivation of a problem; UserError where it is over the limits."""
     steps = _steps(model, request)
-    known = None if request.extra else request.planned
-    prepared = Batches(model, {*request.extra, *asked_pairs(model)}, known)
+    prepared = Batches(model, {*request.extra, *asked_pairs(model)}, request.planned)
     mark = model.update.mark if model.update else Mark()
     check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, is_stepwise(model))
     at = min(request.at, max(steps, 1))

@@ -28,7 +28,7 @@ from backprop_cli.grading.judging.grouped_otherwise import otherwise_grouped, re
 from backprop_cli.operations.determinants import det
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.notes import deviates
-from backprop_cli.solving.plan import plan
+from backprop_cli.solving.plan import Plan, plan
 
 Formulas = Mapping[str, tuple[Expr, ...]]
 
@@ -43,21 +43,22 @@ them apart would be as many formulas, each as long as all."""
 
 
 def variants(
-    model: Model, extra: Collection[str] = (), values: Mapping[str, Array] = MappingProxyType({})
+    model: Model,
+    planned: Plan,
+    extra: Collection[str] = (),
+    values: Mapping[str, Array] = MappingProxyType({}),
 ) -> Formulas:
     """All formulas of every planned quantity, `extra` ones too, the one that is printed first.
 
     Where it depends on the true `values` whether a formula gives a number, they tell.
     """
-    chained = plan(model, extra, fused=False)
     wants_fused = model.problem.convention.output_gradient == "fused"
-    any_fused = wants_fused or model.fusion is not None
-    fused = plan(model, extra, fused=True) if any_fused else chained
-    first, second = (fused, chained) if wants_fused else (chained, fused)
+    both = wants_fused or model.fusion is not None
+    second = plan(model, extra, fused=not wants_fused) if both else planned
     others = {step.id: step.expr for step in second.steps}
     return {
         step.id: tuple(dict.fromkeys(_all(model, values, step.id, step.expr, others[step.id])))
-        for step in first.steps
+        for step in planned.steps
     }
 
 

@@ -8,7 +8,7 @@ class writes few different right numbers, that is remembered, and so is a whole 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -45,28 +45,46 @@ MOST_KEPT: Final = 10_000
 """So many answers, and entries, are remembered; beyond that, all are forgotten."""
 
 
-class Figure(Struct, frozen=True):
-    """A right entry: how it is right, and the values of slips (a bit each) that it stands for too.
+class Figure(Struct, frozen=True, dict=True):
+    """A right entry: how it is right, and whether at all the digits typed.
 
-    `at_digits` tells whether it is right at all the digits typed; else `betrayed` has the values of
-    slips at those digits.
+    Which slips it stands for, too, is worked out where it is asked.
     """
 
     how: How
     at_digits: bool
-    open: int
-    betrayed: int
+    within: Callable[[Interval], int]
+    typed: Interval
+    asked: Interval
+
+    @cached_property
+    def open(self) -> int:
+        """The values of slips (a bit each) that it stands for at the digits asked."""
+        return self.within(self.asked)
+
+    @cached_property
+    def betrayed(self) -> int:
+        """Those at the digits typed."""
+        return self.within(self.typed)
 
 
 class Right:
     """An answer that is right by itself: its result for each question about it."""
 
     def __init__(
-        self, answer: Answer, hows: Callable[[], Sequence[How] | Words], results: dict[str, Result]
+        self,
+        answer: Answer,
+        hows: Callable[[], Sequence[How] | Words],
+        results: Callable[[], dict[str, Result]],
     ) -> None:
-        self.results = results
         self._answer = answer
         self._hows = hows
+        self._results = results
+
+    @cached_property
+    def results(self) -> dict[str, Result]:
+        """The results by what is asked; who only judges needs none."""
+        return self._results()
 
     @cached_property
     def written(self) -> Written:
@@ -115,18 +133,22 @@ class RightAnswers:
         if len(figures) < len(answer.cells) or self._is_betrayed(figures):
             return None
         hows = [figure.how for figure in figures]
-        return Right(answer, lambda: hows, dict(self._results(answer, figures)))
+        return Right(answer, lambda: hows, lambda: dict(self._results(answer, figures)))
 
     def _array(self, answer: Answer, cells: ArrayCells) -> Right | None:
         """An array, all its entries at once; slips that give the same numbers are none of it."""
         truth = self.exercise.key.truth[answer.id]
         if cells.off(truth) > cells.room:
             return None
-        results = {
-            question.id: self._array_result(question, answer, cells, truth)
-            for question in self.exercise.questions_on(answer.id)
-        }
-        return Right(answer, lambda: how_computed(cells.value, truth), results)
+        questions = self.exercise.questions_on(answer.id)
+        return Right(
+            answer,
+            lambda: how_computed(cells.value, truth),
+            lambda: {
+                question.id: self._array_result(question, answer, cells, truth)
+                for question in questions
+            },
+        )
 
     def _array_result(
         self,
@@ -186,12 +208,12 @@ class RightAnswers:
         if not (at_digits or to_digits):
             return None
         how: How = how_right(value, unit, truth, key.unit).item()
-        asked = standing_for(value, finer(value, unit, truth, key.unit))
         return Figure(
             how,
             bool(at_digits),
-            self._slips_within(name, place, asked),
-            self._slips_within(name, place, standing_for(value, unit)),
+            partial(self._slips_within, name, place),
+            standing_for(value, unit),
+            standing_for(value, finer(value, unit, truth, key.unit)),
         )
 
     def _slips_within(self, name: str, place: Index, typed: Interval) -> int:

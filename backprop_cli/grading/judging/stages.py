@@ -42,12 +42,17 @@ class Stage:
     """One update: its plan, its true values, and what its names are on a sheet."""
 
     def __init__(
-        self, number: int, solution: Solution, extra: Collection[str], first: Stage | None = None
+        self,
+        number: int,
+        solution: Solution,
+        planned: Plan,
+        extra: Collection[str],
+        first: Stage | None = None,
     ) -> None:
         self.number = number
         self.model: Model = solution.model
         self.extra = tuple(extra)
-        self.plan: Plan = plan(self.model, extra)
+        self.plan = planned
         self.values: Mapping[str, Array] = solution.values
         self.steps: dict[str, Planned] = {step.id: step for step in self.plan.steps}
         self.sizes = Sizes(self.plan.shapes, kinks(self.model.problem.convention.kinks))
@@ -81,7 +86,7 @@ class Stage:
     @cached_property
     def formulas(self) -> Formulas:
         """Every formula of every quantity, in the update's own names."""
-        return variants(self.model, self.extra, self.values)
+        return variants(self.model, self.plan, self.extra, self.values)
 
     def verified(self, formulas: Formulas) -> Formulas:
         """Only those equivalent ways that have the shape of a quantity, and its true value."""
@@ -129,13 +134,18 @@ class Stage:
 
 
 def stages(
-    model: Model, first: Solution, asked: Collection[int], request: Request
+    model: Model, first: Solution, planned: Plan, asked: Collection[int], request: Request
 ) -> tuple[Stage, ...]:
-    """The first update, and those up to the last that is asked for; just those very far on."""
+    """The first update, and those up to the last that is asked for; just those very far on.
+
+    `planned` is the plan of the first, and of all that have no samples of their own.
+    """
     near = max((number for number in asked if number <= MOST_STEPS), default=1)
     numbers = {*range(2, near + 1), *(number for number in asked if number > MOST_STEPS)}
-    found = [Stage(1, first, request.extra)]
+    found = [Stage(1, first, planned, request.extra)]
     for number in sorted(numbers):
         later = solve(model, replace(request, steps=number, at=number))
-        found.append(Stage(number, later, request.extra, found[0]))
+        same = later.model is first.model
+        own = planned if same else plan(later.model, request.extra)
+        found.append(Stage(number, later, own, request.extra, found[0]))
     return tuple(found)

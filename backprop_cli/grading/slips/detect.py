@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.few_digits import in_other_digits, other_kind
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
-from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import misread_again, one_number_wrong
@@ -23,6 +23,7 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_orders import of_other_sizes
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
+from backprop_cli.grading.slips.terms_in_place import Placed, placed, reaches, right_sum
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
 from backprop_cli.grading.slips.within_norms import within_norms
 from backprop_cli.grading.slips.wrong_quantity import (
@@ -111,6 +112,7 @@ class Detector:
         self.numbers = Numbers(judge)
         self.as_typed = Values(self.numbers)
         self.repaired = Values(Numbers(judge, repaired=True))
+        self._is_repaired: Folded[bool] = Folded(self._differs, lambda _, args: any(args))
         self._worked: tuple[Wrong | None, list[_Worked]] = (None, [])
 
     def explain(
@@ -267,25 +269,39 @@ class Detector:
         equal = np.isclose(both, right, rtol=1e-12, atol=0)
         return both, [every(one) for one in equal]
 
+    def _differs(self, leaf: Sym | Num) -> bool:
+        """Whether a number is another where what is wrong is repaired."""
+        typed, repaired = self.as_typed.numbers, self.repaired.numbers
+        return isinstance(leaf, Sym) and typed[leaf.name] is not repaired[leaf.name]
+
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
         value = self.as_typed.of(expr)
-        typed, repaired = self.as_typed.numbers, self.repaired.numbers
-        if all(typed[name] is repaired[name] for name in symbols(expr)):
-            return value, value
-        return value, self.repaired.of(expr)
+        return value, self.repaired.of(expr) if self._is_repaired.of(expr) else value
 
 
 _MOST_NUMBERS: Final = 1_000
 """Nobody writes more by hand on the way to a quantity, and no two have the same."""
 _NAMES: Final = Remembered[tuple[str, ...]](20_000, lambda found: 1 + len(found))
+_PLACED: Final = Remembered[Placed | None](
+    100_000, lambda found: 1 if found is None else found.size
+)
 _GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](
     1_000_000, lambda found: _MOST_NUMBERS + found[0].size
 )
 
 
 def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for _, expr in candidates for name in symbols(expr)))
+    names: dict[str, None] = {}
+
+    def found(leaf: Sym | Num) -> None:
+        if isinstance(leaf, Sym):
+            names[leaf.name] = None
+
+    each: Folded[None] = Folded(found, lambda _, args: None)  # once for all that they share
+    for _, expr in candidates:
+        each.of(expr)
+    return tuple(names)
 
 
 class _Worked(Struct, frozen=True):
@@ -327,6 +343,7 @@ def _as_meant(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _G
     used = judge.in_use(wrong.name)
     units = [*used, *filter(None, map(other_kind, used[1:]))]
     widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
+    among = _changing_enough(judge, wrong, among, widest)
     among = [one for one in among if any(_may_give(wrong, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
     readings: list[Reading] = [*narrow, *widest, *_persons(judge, used)]
@@ -341,7 +358,39 @@ def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
     return [partial(judge.as_person, way=way) for way in ways]
 
 
+def _changing_enough(
+    judge: Judge, wrong: Wrong, among: Sequence[Candidate], widest: Sequence[partial[Interval]]
+) -> Sequence[Candidate]:
+    """Those formulas that change every entry that the right terms give in none of these readings.
+
+    Any of them may give the others, as far as nobody has worked it out.
+    """
+    first, every_one = judge.key.first(wrong.name), wrong.candidates
+    if first is None or not among:
+        return among
+    shape = wrong.truth.shape
+    key = id(every_one), id(first)
+    terms = _PLACED.of(
+        key, (every_one, first), lambda: placed(first, [expr for _, expr in every_one], len(shape))
+    )
+    tried = {terms.changed[id(expr)] for _, expr in among} if terms is not None else set()
+    if terms is None or all(() in places for places in tried):
+        return among
+    offs = [
+        _off(wrong, right_sum(terms, one(terms.terms), one.keywords["unit"], shape))
+        for one in widest
+    ]
+    enough = {places for places in tried if any(reaches(places, off) for off in offs)}
+    return [one for one in among if terms.changed[id(one[1])] in enough]
+
+
 def _may_give(wrong: Wrong, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
+    return not _off(wrong, widest).any()
+
+
+def _off(wrong: Wrong, widest: Interval) -> Mask:
+    """Which of the numbers lie outside an interval."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    return every(meets(wrong.stands, widest, wrong.room) | unknown | ~wrong.written.present)
+    fits = meets(wrong.stands, widest, wrong.room) | unknown | ~wrong.written.present
+    return np.asarray(~fits)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from math import prod
 from typing import Final
 
@@ -17,11 +16,13 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.one_number_changed import OneChanged
+from backprop_cli.grading.slips.plain_workings import Numbers
 from backprop_cli.grading.slips.values_alone import right_values
 from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives, is_short
 from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every, some
+from backprop_cli.readings.units import short
 
 _MOST_NUMBERS: Final = 60
 """Of more numbers than this, some digit of one explains nearly anything."""
@@ -59,33 +60,31 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS:
         return None
-    tried = [one for name in used for one in _read(ways[0], numbers, name)]
     luck = by_luck(_since_before(judge, wrong))
     if wrong.mask.sum() != 1:
-        by_digits = _DIGITS * 2 * count * luck
-        return _likelier(wrong, tried, by_digits, by_digits, _MOST_BY_CHANCE)
+        enough = _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE
+        return _likelier(_explanations(wrong, _read(ways[0], numbers, used))) if enough else None
+    tried = list(_read(ways[0], numbers, used))
     most = _MOST_OF_ONE if wrong.alone else _MOST_BESIDE_RIGHT
     if not wrong.alone:
         tried = [one for one in tried if _moves_only(wrong, one)]
-    by_digits = _DIGITS * sum(one.digits for one in tried) * luck
-    if by_digits > _FEWER * most:
+    if _DIGITS * sum(one.digits for one in tried) * luck > _FEWER * most:
         return None
-    return _likelier(wrong, tried, _by_digits(wrong, tried), len(tried) * luck, most)
+    found = _explanations(wrong, tried)
+    if len(tried) * luck > most:
+        found -= {"term-left-out"}
+    if "digit-misread" in found and _by_digits(wrong, tried) > most:
+        found -= {"digit-misread"}
+    return _likelier(found)
 
 
-def _likelier(
-    wrong: Wrong, tried: Sequence[_Read], by_digits: float, by_terms: float, most: float
-) -> str | None:
-    """That one of these was left out, where that gives it, before that another was misread.
+def _explanations(wrong: Wrong, tried: Iterable[_Read]) -> set[str]:
+    return {found for one in tried if (found := _explains(wrong, one)) is not None}
 
-    So often would a wrong number seem to be either by chance, and no more often than `most` it may.
-    """
-    if min(by_digits, by_terms) > most:
-        return None
-    found = {_explains(wrong, one) for one in tried} - {None}
-    if "term-left-out" in found and by_terms <= most:
-        return "term-left-out"
-    return "digit-misread" if "digit-misread" in found and by_digits <= most else None
+
+def _likelier(found: Collection[str]) -> str | None:
+    """That one number was left out before that another was misread."""
+    return next((one for one in ("term-left-out", "digit-misread") if one in found), None)
 
 
 def _by_digits(wrong: Wrong, tried: Sequence[_Read]) -> float:
@@ -94,10 +93,13 @@ def _by_digits(wrong: Wrong, tried: Sequence[_Read]) -> float:
     unit = wrong.unit[place]
     if not unit:
         return 0.0
+    typed, true = wrong.written.value[place], wrong.truth[place]
+    while unit < 1 and short(np.array([typed, true]), 10 * unit).all():
+        unit *= 10  # of whole numbers whatever is done gives whole numbers
     moves = [move for one in tried for move in one.moves(place)]
-    off = abs(wrong.written.value[place] - wrong.truth[place])
+    off = abs(typed - true)
     next_to_it = NEXT_TO_IT * (wrong.stands[1][place] - wrong.stands[0][place]) / unit
-    return float(next_to_it * _as_far(moves, off, unit))
+    return float(max(1.0, next_to_it) * _as_far(moves, off, unit))
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
@@ -206,19 +208,12 @@ class _Read(Struct, frozen=True):
                 yield float(slope) * d * 10.0 ** (at - self.decimals)
 
 
-def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:
-    """The numbers of a quantity that somebody may have misread on the way into a formula."""
-    value = numbers[name]
-    others = {other: numbers[other] for other in symbols(expr)}
-    for place, decimals in _places(value):
-
-        @cache
-        def given(x: float, place: tuple[int, ...] = place) -> Array:
-            changed = np.array(value, dtype=float)
-            changed[place] = x
-            return Values({**others, name: changed}).of(expr)
-
-        yield _Read(float(value[place]), decimals, given)
+def _read(expr: Expr, numbers: Numbers, used: Sequence[str]) -> Iterator[_Read]:
+    """The numbers of some quantities that somebody may have misread on the way into a formula."""
+    changed = OneChanged(expr, {name: numbers[name] for name in symbols(expr)})
+    for name in used:
+        for place, decimals in _places(numbers[name]):
+            yield _Read(float(numbers[name][place]), decimals, changed.at(name, place))
 
 
 def _moves_only(wrong: Wrong, one: _Read) -> bool:

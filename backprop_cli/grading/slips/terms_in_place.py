@@ -1,0 +1,161 @@
+"""Wrong formulas to the entries that a mistake reached; the others are right, or nobody wrote them.
+
+A written-out gradient is a sum of terms, each in its place, and a wrong one differs in a term or
+two. Where none of these stands it is the right sum, however it is grouped. If what was typed there
+lies nowhere about that, no such formula gives it, and none of them has to be worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, op
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask
+from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.units import SLACK, Unit
+
+Index: TypeAlias = "tuple[int, ...]"
+_Term: TypeAlias = "tuple[int, object]"
+"""The sign of a term, and which one it is."""
+_Terms: TypeAlias = "Mapping[Index, frozenset[_Term]]"
+"""The terms that are added up in each place; () is all of the array."""
+
+_BESIDE_THE_TERMS = 2
+"""Roundings of an entry beside those of its terms: of what starts the sum, and of all of it."""
+
+
+class Placed(Struct, frozen=True):
+    """The terms of the right formula as rows, where each stands with which sign, and the places
+    that each wrong formula changes, by its identity.
+    """
+
+    terms: Expr
+    places: Sequence[tuple[Index, int]]
+    changed: Mapping[int, frozenset[Index]]
+
+    @property
+    def size(self) -> int:
+        """How much this is to keep."""
+        return len(self.places) + len(self.changed)
+
+
+def placed(right: Expr, wrong: Iterable[Expr], axes: int) -> Placed | None:
+    """What wrong formulas change in the right one; None where its terms are no single entries."""
+    found = _Placing()
+    terms = found.of(right)
+    if any(len(place) < axes for place in terms):
+        return None
+    listed = [(place, sign, key) for place, each in terms.items() for sign, key in each]
+    return Placed(
+        op("stack", *(found.leaves[key] for _, _, key in listed)),
+        [(place, sign) for place, sign, _ in listed],
+        {id(one): _changed(found.of(one), terms) for one in wrong},
+    )
+
+
+def _changed(one: _Terms, right: _Terms) -> frozenset[Index]:
+    """The places where these are not the same terms."""
+    own = [place for place, terms in one.items() if right.get(place) != terms]
+    return frozenset([*own, *(place for place in right if place not in one)])
+
+
+class _Placing:
+    """Formulas to their terms, what they share once."""
+
+    def __init__(self) -> None:
+        self.leaves: dict[object, Expr] = {}
+        self._terms: Folded[_Terms] = Folded(self._leaf, self._of)
+
+    def of(self, expr: Expr) -> _Terms:
+        """The terms of a formula."""
+        return self._terms.of(expr)
+
+    def _leaf(self, leaf: Expr) -> _Terms:
+        key: object = leaf if isinstance(leaf, Sym | Num) else id(leaf)
+        self.leaves[key] = leaf  # held: no other has its identity
+        return {(): frozenset({(1, key)})}
+
+    def _scaled(self, node: Op, place: Index) -> frozenset[_Term]:
+        """What a multiple has in one place: where nothing stands it has nothing."""
+        key = id(node), place
+        self.leaves[key] = op("at", node, index=place)
+        return frozenset({(1, key)})
+
+    def _of(self, node: Op, args: list[_Terms]) -> _Terms:
+        match node.name:
+            case "neg":
+                return _signs_changed(args[0])
+            case "add":
+                return _together(args[0], args[1])
+            case "sub":
+                return _together(args[0], _signs_changed(args[1]))
+            case "stack":
+                rows = enumerate(args)
+                return {(i, *place): each for i, row in rows for place, each in row.items()}
+            case "place" if (whole := _one_place(node)) is not None:
+                return {(*whole, *place): each for place, each in args[0].items()}
+            case "mul" | "div" if (of := _multiple_of(node)) is not None and () not in args[of]:
+                return {place: self._scaled(node, place) for place in args[of]}
+        return self._leaf(node)
+
+
+def _multiple_of(node: Op) -> int | None:
+    """Which argument stands there so many times; None where neither is a number."""
+    if isinstance(node.args[1], Num):
+        return 0
+    return 1 if node.name == "mul" and isinstance(node.args[0], Num) else None
+
+
+def _one_place(node: Op) -> Index | None:
+    """The entry, or row, that is filled; None where it is several."""
+    index = node.option("index")
+    assert isinstance(index, tuple), node
+    whole = tuple(one for one in index if isinstance(one, int))
+    return whole if len(whole) == len(index) else None
+
+
+def _signs_changed(terms: _Terms) -> _Terms:
+    return {place: frozenset((-sign, key) for sign, key in each) for place, each in terms.items()}
+
+
+def _together(left: _Terms, right: _Terms) -> _Terms:
+    found = dict(left)
+    for place, each in right.items():
+        before = found.get(place, frozenset())
+        again = before & each
+        # A term that stands twice is another than one that stands once.
+        found[place] = before | each | {(sign, (key, "again")) for sign, key in again}
+    return found
+
+
+def right_sum(found: Placed, terms: Interval, unit: Unit, shape: tuple[int, ...]) -> Interval:
+    """Where the sum of the right terms lies, however they are grouped and each sum is rounded."""
+    low, high, size, count = (np.zeros(shape) for _ in range(4))
+    loose = np.full(shape, unit.significant)  # of decimals written in full no sum has more
+    for (place, sign), least, most in zip(found.places, *unit.widened(terms), strict=True):
+        low[place] += least if sign > 0 else -most
+        high[place] += most if sign > 0 else -least
+        size[place] += max(abs(least), abs(most))
+        count[place] += 1
+        loose[place] |= least != most
+    room = np.where(loose, _room(unit, size, count + _BESIDE_THE_TERMS), SLACK * size)
+    return low - room, high + room
+
+
+def _room(unit: Unit, size: Array, roundings: Array) -> Array:
+    """How far so many roundings, one after the other, lead from numbers of a size at most."""
+    if not unit.significant:
+        return np.asarray(roundings * unit.at(size))
+    return np.asarray(size * ((1 + 10.0 ** (1 - unit.count)) ** roundings - 1))
+
+
+def reaches(changed: Iterable[Index], off: Mask) -> bool:
+    """Whether all that is off lies in places that are changed."""
+    left = off.copy()
+    for place in changed:
+        left[place] = False
+    return not left.any()
