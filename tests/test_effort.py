@@ -220,6 +220,13 @@ def test_what_takes_seconds_is_announced(
     assert capsys.readouterr().err == (said if told else "")
 
 
+@pytest.mark.parametrize(("name", "told"), [("time/lstm", True), ("sigmoid-softmax", False)])
+def test_linting_what_takes_seconds_is_announced(name: str, told: bool) -> None:
+    words = ["lint", str(PROBLEM.parent / f"{name}.yaml"), "--max-work", "100000"]
+    done = CliRunner().invoke(main, words)
+    assert ("trying mistakes: the formulas are long" in done.stderr) == told
+
+
 @pytest.mark.parametrize(("name", "told"), [("time/gru", True), ("sigmoid-softmax", False)])
 def test_grading_what_takes_seconds_is_announced(name: str, told: bool, tmp_path: Path) -> None:
     """Of one sheet, and of a class where everyone has numbers of their own."""

@@ -23,11 +23,12 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
 
     Exit code 0 where nothing is found, 1 where something is.
     """
-    from backprop_cli.cli.arguments import allowed_for, load
+    from backprop_cli.cli.arguments import allowed_for, announced, load
     from backprop_cli.cli.common import end_with_fault
     from backprop_cli.said.linted import linted
 
-    found = linted(load(problem, task="linting"), allowed_for("linting"), out.precision, variants)
+    loaded = announced(load(problem, task="linting"), "trying mistakes")
+    found = linted(loaded, allowed_for("linting"), out.precision, variants)
     out.write(found.json() if out.format == "json" else found.text(out.look()))
     if found.faults.found:
         end_with_fault(found.faults.found[0].trace)
