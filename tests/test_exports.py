@@ -342,3 +342,24 @@ def test_moodle_refuses_by_name_what_no_box_takes(tmp_path: Path) -> None:
     assert not (tmp_path / "question.xml").exists()
     shorter = f"{problem}ask: [Z1, dL/dW1]\n"
     assert exported("moodle", shorter, tmp_path / "question.xml").exit_code == 0
+
+
+# From Python --------------------------------------------------------------------------------------
+
+
+def test_python_gives_the_files_that_the_command_writes(tmp_path: Path) -> None:
+    text = text_of("sigmoid-softmax")
+    assert exported("prairielearn", text, tmp_path / "question").exit_code == 0
+    assert exported("moodle", text, tmp_path / "question.xml").exit_code == 0
+    problem = backprop.load(text)
+    for name, said in problem.export("prairielearn").items():
+        assert (tmp_path / "question" / name).read_text(encoding="utf-8") == said
+    assert problem.export("moodle") == {
+        "question.xml": (tmp_path / "question.xml").read_text(encoding="utf-8")
+    }
+
+
+def test_another_platform_is_refused_by_the_name_of_the_argument() -> None:
+    with pytest.raises(backprop.Error, match="platform: one of prairielearn, moodle") as raised:
+        backprop.load(text_of("sigmoid-softmax")).export("canvas")
+    assert raised.value.source == "platform"

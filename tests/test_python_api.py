@@ -501,6 +501,38 @@ def test_a_sentence_of_a_report_says_what_to_write_in_python() -> None:
     assert not any("--max-work" in one for one in told)
 
 
+@pytest.mark.parametrize(
+    ("called", "source", "instead"),
+    [
+        (lambda: backprop.load(PROBLEM).derive(of="L"), "of", 'wrt="W1"'),
+        (lambda: backprop.new("3-2-1", batch=0), "sketch `3-2-1`", "batch=3"),
+        (
+            lambda: backprop.new("3-1", output="softmax"),
+            "sketch `3-1`",
+            'output="sigmoid", or two outputs or more',
+        ),
+        (
+            lambda: backprop.load(PROBLEM).draw(network=True).render(width=20),
+            "network",
+            'width=160, or render("svg")',
+        ),
+        (
+            lambda: backprop.load(
+                {"values": {"x": 2}, "equations": ["L = x^2"], "train": ["x"]}
+            ).draw(network=True),
+            "<dict>",
+            "draw(), without network",
+        ),
+    ],
+)
+def test_a_refusal_names_arguments_and_no_options(called: Any, source: str, instead: str) -> None:
+    with pytest.raises(backprop.Error) as raised:
+        called()
+    (complaint,) = raised.value.complaints
+    assert (raised.value.source, complaint.instead) == (source, instead)
+    assert "--" not in complaint.message
+
+
 # Notebooks ----------------------------------------------------------------------------------------
 
 

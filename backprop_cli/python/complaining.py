@@ -103,18 +103,30 @@ def door(function: Callable[Given, Found]) -> Callable[Given, Found]:
     return entered
 
 
-_OPTION: Final = re.compile(r"--max-work (\d+)")
+_OPTION: Final = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?: (?!with\b)([\w.-]*\w))?")
+_FILE: Final = re.compile(r"(?<![\w-])-o \w+\.(\w+)")
+_COMMAND: Final = re.compile(r"\bbackprop (check|derive|draw|handout|lint|practice|solve|vary)\b")
 
 
 def in_python(text: str) -> str:
-    """What is said, with the argument for the option of the command."""
-    return _OPTION.sub(r"load(…, max_work=\1)", text)
+    """What is said, with arguments for the options of the command, and calls for commands."""
+    plain = _FILE.sub(r'render("\1")', _OPTION.sub(_argument, text))
+    return _COMMAND.sub(r"\1()", plain)
+
+
+def _argument(option: re.Match[str]) -> str:
+    name, value = option[1].replace("-", "_"), option[2]
+    if value is None:
+        return name
+    said = value if value.replace(".", "").isdigit() else f'"{value}"'
+    if name == "format":
+        return f"render({said})"
+    return f"load(…, {name}={said})" if name == "max_work" else f"{name}={said}"
 
 
 def _in_python(complaint: Complaint) -> Complaint:
-    if complaint.instead is None:
-        return complaint
-    return replace(complaint, instead=in_python(complaint.instead))
+    message, instead = in_python(complaint.message), complaint.instead
+    return replace(complaint, message=message, instead=instead and in_python(instead))
 
 
 @contextmanager
@@ -125,7 +137,7 @@ def told(source: str = "") -> Iterator[None]:
     except Error:
         raise
     except UserError as error:
-        where = error.source or source
+        where = in_python(error.source or source)
         raise Error(*map(_in_python, error.complaints), source=where, lines=error.lines) from None
     except UnknownIdError as unknown:
         raise Error(Complaint(str(unknown), instead=unknown.instead), source=source) from None

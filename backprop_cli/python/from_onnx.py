@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,7 +18,9 @@ from msgspec import Struct
 from backprop_cli.python.complaining import expect
 from backprop_cli.python.given_numbers import Chain, Inputs, NotLayersError, leaf
 from backprop_cli.python.graph_equations import Equations
-from backprop_cli.python.onnx_nodes import LAYERS, attributes
+from backprop_cli.python.onnx_nodes import LAYERS, attributes, constants_of
+from backprop_cli.python.onnx_sequences import in_time, is_in_time
+from backprop_cli.python.onnx_steps import IN_TIME
 from backprop_cli.python.problems import Problem, load
 
 _MOST_BYTES = 2_000_000
@@ -45,7 +48,7 @@ _OF_SHAPE: Final = ("Flatten", "Reshape")
 _REDUCED: Final = MappingProxyType({"ReduceMean": "mean", "ReduceMax": "max"})
 _IN_LINES: Final = (*_SIGNS, "Neg", "Concat", "Squeeze", "Gather", *_REDUCED)
 """What is no layer, and a line of equations."""
-_KNOWN = ["Gemm", "MatMul", *_IN_LINES, *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
+_KNOWN = ["Gemm", "MatMul", *IN_TIME, *_IN_LINES, *_OF_SHAPE, *LAYERS, *_ACTIVATIONS]
 
 
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
@@ -57,15 +60,18 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     `AveragePool`, `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `Flatten`,
     `BatchNormalization`, `Reshape`, `Squeeze`, `Gather` by x, `ReduceMean`, `ReduceMax`,
     activations, and `Add`, `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the problem has
-    equations for layers, unless all is one layer behind the other. Needs the package onnx. Error,
-    by name, for what is not known, and for more than 20,000 parameters.
+    equations for layers, unless all is one layer behind the other. `RNN`, `LSTM` and `GRU` go over
+    one sequence, `x` of (steps, 1, inputs), there, back or both ways. Needs the package onnx.
+    Error, by name, for what is not known, and for more than 20,000 parameters.
     """
     expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
     chain, inputs = Chain("from_onnx"), leaf("x", x)
     graph = _read(chain, Path(path)).graph
-    constants = _constants(chain, graph)
+    constants = constants_of(chain, graph)
     given, problem = Inputs.of(chain, np.asarray(inputs)), None
     with suppress(NotLayersError):
+        if is_in_time(graph):
+            raise NotLayersError
         found = _in_layers(chain, graph, constants, pictures=given.is_picture)
         problem = {
             **found,
@@ -102,6 +108,23 @@ def _in_equations(
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a matrix that stands twice."""
     found = Equations(reader.chain)
+    output = (
+        in_time(reader, found, graph, x) if is_in_time(graph) else _output(reader, found, graph, x)
+    )
+    if loss is not None and y is not None:
+        said = {"name": loss} if isinstance(loss, str) else dict(loss)
+        target = _targets(y)
+        shape = found.shapes[output]  # a sequence has an axis of 1 that is none here
+        target = (
+            target.reshape(shape) if is_in_time(graph) and target.size == prod(shape) else target
+        )
+        found.loss(output, {"over_samples": "mean", **said}, target)
+        return found.problem
+    return {**found.problem, "train": []}  # values alone
+
+
+def _output(reader: _Graph, found: Equations, graph: Any, x: np.ndarray[Any, Any]) -> str:
+    """The lines of every node in turn; the name of what the last one gives."""
     takes = [node.op_type for node in graph.node if reader.input_of(graph) in node.input]
     looked_up = x.dtype.kind in "iu" and set(takes) == {"Gather"}
     names: dict[str, Any] = {reader.input_of(graph): x if looked_up else found.given("x", x)}
@@ -109,12 +132,7 @@ def _in_equations(
     for node in graph.node:
         if any(name in names for name in node.input):
             names[node.output[0]] = reader.line(found, node, names, trained)
-    output = names[graph.output[0].name]
-    if loss is not None and y is not None:
-        said = {"name": loss} if isinstance(loss, str) else dict(loss)
-        found.loss(output, {"over_samples": "mean", **said}, _targets(y))
-        return found.problem
-    return {**found.problem, "train": []}  # values alone
+    return str(names[graph.output[0].name])
 
 
 def _targets(y: Any) -> Any:
@@ -140,35 +158,6 @@ def _read(chain: Chain, path: Path) -> Any:
         return onnx.load_from_string(data)
     except Exception as error:  # noqa: BLE001  # whatever the package says of it
         raise chain.refused(f"{path.name} is no ONNX file: {error}") from None
-
-
-def _constants(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """The numbers in the file by name."""
-    from onnx import numpy_helper
-
-    sizes = [int(np.prod(one.dims)) for one in graph.initializer]
-    chain.refuse_too_many(sum(sizes))
-    found: dict[str, np.ndarray[Any, Any]] = {}
-    for one in graph.initializer:
-        if one.data_location == 1:
-            raise chain.refused(f"the numbers of {one.name} lie in another file", "one file")
-        found[one.name] = _floats(numpy_helper.to_array(one))
-    for node in graph.node:
-        if node.op_type == "Constant":
-            values = [each.t for each in node.attribute if each.name == "value"]
-            if values:
-                found[node.output[0]] = _floats(numpy_helper.to_array(values[0]))
-        elif node.op_type in ("Identity", "Transpose") and node.input[0] in found:
-            order = next((tuple(each.ints) for each in node.attribute if each.name == "perm"), None)
-            number = found[node.input[0]]
-            found[node.output[0]] = (
-                number.transpose(order) if node.op_type != "Identity" else number
-            )
-    return found
-
-
-def _floats(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return value.astype(float) if value.dtype.kind == "f" else value
 
 
 class _Graph(Struct, frozen=True):

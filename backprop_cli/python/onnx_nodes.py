@@ -1,4 +1,4 @@
-"""A node of an ONNX file -> the layer that it is here, from its attributes and its numbers."""
+"""The numbers of an ONNX file, and its nodes -> the layers that they are here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Numbers = Sequence[np.ndarray[Any, Any]]
 
 
 _WHOLE_NUMBERS: Final = 7
-"""What ONNX calls the type of a list of these."""
+_TEXTS: Final = 8
+"""What ONNX calls the types of lists of these."""
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def attributes(node: Any) -> dict[str, Any]:
 def _attribute(said: Any) -> Any:
     if said.type == _WHOLE_NUMBERS:
         return list(said.ints)
+    if said.type == _TEXTS:
+        return [one.decode() for one in said.strings]
     value = {1: said.f, 2: said.i, 3: said.s}.get(said.type)
     return value.decode() if isinstance(value, bytes) else value
 
@@ -149,3 +152,32 @@ LAYERS: Final[Mapping[str, Callable[[Chain, Mapping[str, Any], Numbers], Layer]]
     )
 )
 """What is a layer of its own, but for those of a matrix."""
+
+
+def constants_of(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The numbers in the file by name."""
+    from onnx import numpy_helper
+
+    sizes = [int(np.prod(one.dims)) for one in graph.initializer]
+    chain.refuse_too_many(sum(sizes))
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for one in graph.initializer:
+        if one.data_location == 1:
+            raise chain.refused(f"the numbers of {one.name} lie in another file", "one file")
+        found[one.name] = _floats(numpy_helper.to_array(one))
+    for node in graph.node:
+        if node.op_type == "Constant":
+            values = [each.t for each in node.attribute if each.name == "value"]
+            if values:
+                found[node.output[0]] = _floats(numpy_helper.to_array(values[0]))
+        elif node.op_type in ("Identity", "Transpose") and node.input[0] in found:
+            order = next((tuple(each.ints) for each in node.attribute if each.name == "perm"), None)
+            number = found[node.input[0]]
+            found[node.output[0]] = (
+                number.transpose(order) if node.op_type != "Identity" else number
+            )
+    return found
+
+
+def _floats(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return value.astype(float) if value.dtype.kind == "f" else value

@@ -14,7 +14,15 @@ from msgspec import ValidationError, convert
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import DICT, Error, door, expect, expect_whole, told
+from backprop_cli.python.complaining import (
+    DICT,
+    Error,
+    door,
+    expect,
+    expect_one_of,
+    expect_whole,
+    told,
+)
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
@@ -245,6 +253,21 @@ class Problem(showing.Shown):
         showing.refuse_other(format, SHEETS)
         with told(self._source.name):
             return empty_sheet(self._loaded, format, Allowed(most=self._most), ascii_=bool(ascii))
+
+    @door
+    def export(self, platform: str) -> dict[str, str]:
+        """A question of a learning platform: the text of each of its files, by the file's name.
+
+        `prairielearn`: the folder of a question, with numbers of each student's own, graded as by
+        `check`. `moodle`: the XML of a question of the type `formulas`, with an interval for each
+        box. Error for another platform, or where it has no numbers.
+        """
+        from backprop_cli.classroom.exports.platforms import PLATFORMS
+
+        self._need_numbers("export")
+        expect_one_of("platform", platform, list(PLATFORMS))
+        with told(self._source.name):
+            return PLATFORMS[platform](self._loaded)
 
     @door
     def lint(self, *, variants: int | None = None) -> dict[str, Any]:

@@ -296,7 +296,7 @@ def by_shape(one: Misshapen, candidates: Sequence[Candidate]) -> Shaped:
     ids = said_best(dict.fromkeys(given))
     if ids and NOT_SUMMED not in ids:
         return Shaped(tuple(ids[:_MOST_NAMED]))
-    return _not_summed(one) or _by_shape_alone(one)
+    return _not_summed(one) or _summed(one) or _by_shape_alone(one)
 
 
 def _turned(one: Misshapen) -> Shaped | None:
@@ -318,6 +318,16 @@ def _not_summed(one: Misshapen) -> Shaped | None:
                 line = _AXES[axis] if one.value.ndim == 2 else ""
                 shows = f"its {line} {kind} are right" if line else f"its {kind[:-1]} is right"
                 return Shaped((NOT_SUMMED,), f"{_has_shape(one)}, {shows}")
+    return None
+
+
+def _summed(one: Misshapen) -> Shaped | None:
+    """The sums, or the means, of the rows or columns of what would be right."""
+    for right in one.rights:
+        for axis in range(right.ndim):
+            sums = np.asarray(right.sum(axis=axis)), np.asarray(right.mean(axis=axis))
+            if any(one.same(_flat(each), _flat(one.value)) for each in sums):
+                return Shaped(("summed-too-early",), _has_shape(one))
     return None
 
 

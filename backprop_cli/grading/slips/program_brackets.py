@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial, reduce
+from itertools import product
 from typing import Final
 
-from backprop_cli.algebra.expr import Num, Op, Place, Sym, factors, num, op, put
+from backprop_cli.algebra.expr import Expr, Num, Op, Place, Sym, factors, num, op, put
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
@@ -29,6 +30,7 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         for terms in ((put(node, place, first), last), (first, put(node, place, last))):
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
         yield from _of_none(node, place, inner)
+    yield from _torn_apart(node)
     if _acts_alone(node) and isinstance(node.args[0], Op) and node.args[0].name in _SUMS:
         yield from _of_both(node, node.args[0])
     if node.name in _SUMS:
@@ -65,6 +67,46 @@ def _of_none(node: Op, place: Place, inner: Op) -> Iterator[Change]:
         yield "brackets-misplaced", op(inner.name, left, right)
 
 
+def _torn_apart(node: Op) -> Iterator[Change]:
+    """h·1 − h·g for h(1 − h)g: some factors before the sum, some behind it, none of it all."""
+    parts = list(_chain(node))
+    if not 2 <= len(parts) <= _MOST_FACTORS:
+        return
+    for k, (inner, is_below) in enumerate(parts):
+        if is_below or not isinstance(inner, Op) or inner.name not in _SUMS:
+            continue
+        others = [*parts[:k], *parts[k + 1 :]]
+        for sides in product((_LEFT, _RIGHT, _BOTH), repeat=len(others)):
+            if set(sides) != {_BOTH}:
+                terms = [
+                    _with_factors(
+                        term, [other for other, at in zip(others, sides, strict=True) if at & side]
+                    )
+                    for term, side in zip(inner.args, (_LEFT, _RIGHT), strict=True)
+                ]
+                yield "brackets-misplaced", op(inner.name, *terms)
+
+
+_MOST_FACTORS: Final = 4
+_LEFT, _RIGHT, _BOTH = 1, 2, 3
+
+
+def _chain(node: Expr, is_below: bool = False) -> Iterator[tuple[Expr, bool]]:
+    """The factors of a product, and whether each is one that is divided by."""
+    if isinstance(node, Op) and node.name in _FACTORS:
+        first, last = node.args
+        yield from _chain(first, is_below)
+        yield from _chain(last, is_below != (node.name == "div"))
+    else:
+        yield node, is_below
+
+
+def _with_factors(term: Expr, others: Sequence[tuple[Expr, bool]]) -> Expr:
+    for other, is_below in others:
+        term = op("div" if is_below else "mul", term, other)
+    return term
+
+
 def _of_sigmoid(node: Op) -> Iterator[Change]:
     """1/1 + e⁻ᶻ for 1/(1 + e⁻ᶻ), and g/1 + e⁻ᶻ for g/(1 + e⁻ᶻ)."""
     if node.name == "sigmoid":
@@ -88,12 +130,24 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
             for kept in (0, 1):  # x @ (W + b) for x @ W + b
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)
+    yield from _in_the_others_place(node)
     first, last = node.args
     if case.shape(first) == case.shape(last):  # w(1 - g) for w - g
         yield "factor-added", op(node.name, first, op("mul", first, last))
     yield from _of_all_terms(node)
     yield from _of_divisor(node)
     yield from _of_the_other_term(case, node)
+
+
+def _in_the_others_place(node: Op) -> Iterator[Change]:
+    """a + bc for ab + c, and (a ⊙ c)B for aB + c: + and · have changed places."""
+    for arg, other in (node.args, node.args[::-1]):
+        match arg:
+            case Op("mul", (one, two)):
+                yield "operator-exchanged", op(node.name, one, op("mul", two, other))
+                yield "operator-exchanged", op(node.name, two, op("mul", one, other))
+            case Op("matmul", (one, two)):
+                yield "operator-exchanged", op("matmul", op("mul", one, other), two)
 
 
 def _of_a_product(node: Op) -> Iterator[Change]:

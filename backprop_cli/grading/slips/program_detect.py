@@ -105,6 +105,7 @@ class ProgramDetector:
         found = found or seen or self._of_code(wrong)
         if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said
             found += self._giving(wrong, [one for one in wrong.candidates if one[0] in OF_CODE])
+            found = [*by_all_entries(self.judge, wrong, self.numbers), *found]
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
         if (made := self._origin(wrong, candidates, general=True)) is not None:

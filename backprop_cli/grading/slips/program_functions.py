@@ -94,6 +94,9 @@ def _another(case: Case, node: Op) -> Iterator[Change]:
         yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
     for name in sorted(others):
         yield slip, op(name, inner)
+    if is_forward(case) and len(case.shape(inner) or ()) == 2:
+        powers = op("exp", op("sub", inner, op("max", inner)))
+        yield slip, op("div", powers, op("sum", powers))  # e / e.sum()
     if node.name == "sigmoid" and is_forward(case):  # of a GELU, where it is about that
         yield slip, op("sigmoid", op("mul", num("1.702"), inner))
     if node.name != "leaky_relu":
@@ -216,6 +219,9 @@ def _on_one_side(node: Op) -> Iterator[Change]:
 
 def _of_largest(node: Op) -> Iterator[Change]:
     """The smallest, or the mean, for the largest."""
+    if node.name in ("maximum", "minimum"):
+        other = "minimum" if node.name == "maximum" else "maximum"
+        yield "wrong-activation", Op(other, node.args, node.options)
     if node.name in ("max", "min"):
         for name in ("max", "min", "mean", "sum"):
             if name != node.name:
@@ -259,6 +265,31 @@ def other_losses(case: Case) -> Iterator[Change]:
             gradient = added(found)
             for count in (1, *sorted(case.counts)):
                 yield "other-loss", op("div", gradient, num(count))
+
+
+def others_slopes(case: Case) -> Iterator[Change]:
+    """∂L/∂h times h itself, or times a slope of ReLU, sigmoid or tanh, behind any function of z."""
+    z = case.by
+    if z is None or case.step.phase != "backward" or not case.step.shape:
+        return
+    for h, expr in case.model.definitions.items():
+        g = case.model.gradient(h) if z in symbols(expr) and _is_of(case, expr, z) else ""
+        if g in case.steps and case.shape(Sym(h)) == case.shape(Sym(z)):
+            for name in (h, z):
+                for slope in (Sym(name), *slopes(Sym(name))):
+                    yield "wrong-activation-derivative", op("mul", Sym(g), slope)
+
+
+def _is_of(case: Case, expr: Expr, z: str) -> bool:
+    """Whether something is a function of z alone, and of what is computed of z alone."""
+    stack = list(symbols(expr))
+    while stack:
+        name = stack.pop()
+        if name != z and case.sizes.names.get(name) != ():
+            if name not in case.model.definitions:
+                return False
+            stack += symbols(case.model.definitions[name])
+    return True
 
 
 def others_penalties(case: Case) -> Iterator[Change]:

@@ -316,6 +316,7 @@ _SCALED: Mapping[str, str] = MappingProxyType(
     | dict.fromkeys(("sigmoid", "tanh", "exp"), "factor-added")
 )
 """What it is called if what some operation is given is so many times what it should be."""
+_PRODUCTS: Final = frozenset({"mul", "div"})
 
 
 def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterator[str]:
@@ -327,6 +328,8 @@ def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterat
             yield "wrong-constant"
         elif part.of in _SCALED and _is_constant(own) and _is_count(needed.mean() / own.mean()):
             yield _SCALED[part.of]
+        elif part.of in _PRODUCTS and abs(needed.mean() - 1) <= _NEAR:
+            yield "factor-left-out"
         elif is_round(float(needed.mean())):
             yield "wrong-operand"
         return

@@ -23,6 +23,7 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.stages import Stage
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import Case, added
+from backprop_cli.grading.slips.program_forms import other_forms
 from backprop_cli.grading.slips.pull_backs import applied, right_shares
 
 _LONGEST: Final = 60
@@ -33,8 +34,10 @@ _DEEPEST: Final = 3  # a norm is x̂ behind a variance behind a mean
 def lines_of(stage: Stage, case: Case) -> Iterator[Expr]:
     """The ways in which a program may write the line of a quantity."""
     id = case.step.id
-    ways = (*stage.formulas.get(id, ()), *collapsed(case))
-    found = dict.fromkeys((*ways, *map(_with_powers, ways)))
+    first, *others = (*stage.formulas.get(id, ()), None)
+    ways = [way for way in (first, *collapsed(case), *others) if way is not None]
+    forms = (form for way in ways for form in other_forms(way))
+    found = dict.fromkeys((*ways, *forms, *map(_with_powers, ways)))
     return (way for way in found if not is_jacobian(way) and stage.gives(way, id))
 
 

@@ -16,6 +16,7 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
+    rewrite,
     substitute,
     symbols,
 )
@@ -49,6 +50,24 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
                     *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
                 )
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
+                yield from (
+                    (slip, put(case.expr, place, new))
+                    for slip, new in _in_some(case, parts, of_part)
+                )
+
+
+def _in_some(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
+    """The same thing gone wrong in all terms of one form, as in a loop, beside others."""
+    forms = [rewrite(part, lambda node: _ANY if isinstance(node, Sym) else None) for part in parts]
+    for form in dict.fromkeys(forms):
+        alike = [part for part, own in zip(parts, forms, strict=True) if own == form]
+        others = [part for part, own in zip(parts, forms, strict=True) if own != form]
+        if others and len(alike) > 1:
+            for slip, new in _in_a_loop(case, alike, of_part):
+                yield slip, added([*others, *new])
+
+
+_ANY: Final = Sym("?")
 
 
 def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:

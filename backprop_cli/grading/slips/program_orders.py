@@ -157,7 +157,8 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
         case Op("log" | "sqrt", (inner,), options):
             yield "term-added", Op(node.name, (op("add", num(1), inner),), options)
         case Op("relu", (z,)):  # h = z * (z > 1)
-            yield "wrong-constant", op("mul", z, op("switch", op("sub", z, num(1))))
+            for zero in (1, "1/2", "1/10"):
+                yield "wrong-constant", op("mul", z, op("switch", op("sub", z, num(zero))))
         case Op("div", (top, Op("mul", (Num(2), Num() as count)))):
             for slip, new in _over_a_sum(case, top, count):
                 yield slip, op("div", new, num(2))

@@ -29,7 +29,7 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, size_of, sizes_in, users_of
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, size_of, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, count_along, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, powers_alone, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
@@ -39,6 +39,7 @@ from backprop_cli.grading.slips.program_functions import (
     once_more,
     other_losses,
     others_penalties,
+    others_slopes,
     sloped_again,
 )
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
@@ -53,7 +54,7 @@ from backprop_cli.grading.slips.program_orders import (
 from backprop_cli.grading.slips.program_others import of_other_lines
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 from backprop_cli.grading.slips.program_slices import of_slices
-from backprop_cli.grading.slips.program_sums import of_matrix, of_sums, reduced
+from backprop_cli.grading.slips.program_sums import all_along_the_other, of_matrix, of_sums, reduced
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
@@ -71,6 +72,10 @@ def code_changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
 
 
 def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
+    yield from (("relu-derivative-wrong", expr) for expr in masks_otherwise(case))
+    yield from other_losses(case)
+    yield from others_penalties(case)
+    yield from others_slopes(case)
     written = [*ways, *map(case.inlined, ways), spelt_out(case)]
     written += [with_logarithms(way) for way in written]
     for way in dict.fromkeys((*written, *map(partial(of_the_right_class, case), written))):
@@ -79,14 +84,12 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _exchanged(one)
         yield from _everywhere(one)
         yield from _other_means(one)
+        yield from all_along_the_other(one)
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
         yield from of_slices(one)
         yield from of_other_lines(one)
-    yield from (("relu-derivative-wrong", expr) for expr in masks_otherwise(case))
-    yield from other_losses(case)
-    yield from others_penalties(case)
 
 
 def _of_each_part(case: Case) -> Iterator[Change]:
@@ -241,9 +244,14 @@ def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
 def _of_its_family(case: Case, node: Expr, named: Sym) -> Iterator[Change]:
     """c for c0, W1 for W2 or W2ᵀ: what has that name with another number, or none, and fits."""
     stem, shape = _stem(named.name), case.shape(node)
-    for other in case.sizes.names:
-        if other != named.name and _stem(other) == stem and case.has(other, shape):
-            yield "wrong-operand", Sym(other)
+    others = [
+        other
+        for other in case.sizes.names
+        if other != named.name and _stem(other) == stem and case.has(other, shape)
+    ]
+    yield from (("wrong-operand", Sym(other)) for other in others)
+    if len(others) > 1 and node is named:  # of all steps, where the last one belongs
+        yield "term-added", added([node, *map(Sym, others)])
 
 
 def _stem(name: str) -> str:
@@ -315,6 +323,8 @@ def _complements(case: Case) -> Iterator[Change]:
             case Op("sub", (Num(1), other)):
                 yield "complement", put(case.expr, place, other)
             case Sym(name) if name not in case.upstreams and case.has(name, case.shape(node)):
+                yield "complement", put(case.expr, place, op("sub", num(1), node))
+            case Op("sigmoid" | "softmax"):
                 yield "complement", put(case.expr, place, op("sub", num(1), node))
     for name in symbols(case.expr):
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):

@@ -111,6 +111,25 @@ def _along_the_other(node: Expr) -> Expr | None:
     return None
 
 
+def all_along_the_other(case: Case) -> Iterator[Change]:
+    """All sums that are given to rows along the other axis, or over everything: in a whole norm."""
+    for way in (_other_side, _over_everything):
+        yield "wrong-axis", rewrite(case.expr, way)
+
+
+def _other_side(node: Expr) -> Expr | None:
+    if isinstance(node, Op) and node.name in _OTHER_SIDE:
+        moved = rewrite(node.args[0], _along_the_other)
+        return None if moved == node.args[0] else op(_OTHER_SIDE[node.name], moved)
+    return None
+
+
+def _over_everything(node: Expr) -> Expr | None:
+    if isinstance(node, Op) and node.name in ("sum", "mean") and node.option("axis") in (0, 1):
+        return op("add", op("mul", num(0), node), op(node.name, *node.args))
+    return None
+
+
 _PICKED: Final = frozenset({"diagonal", "at"})
 
 
@@ -165,7 +184,8 @@ def _diagonal_alone(node: Op) -> Iterator[Change]:
 
 
 def of_matrix(case: Case, node: Expr) -> Iterator[Change]:
-    """Qᵀ for Q, where it is square and nothing else tells."""
-    shape = case.shape(node) if isinstance(node, Sym) else None
+    """Qᵀ for Q, and (AB)ᵀ for AB, where it is square and nothing else tells."""
+    is_product = isinstance(node, Op) and node.name == "matmul"
+    shape = case.shape(node) if is_product or isinstance(node, Sym) else None
     if shape and len(shape) == 2 and shape[0] == shape[1]:
-        yield "other-order", op("transpose", node)
+        yield ("transpose-omitted" if is_product else "other-order"), op("transpose", node)

@@ -226,9 +226,9 @@ def _gives_output(case: Case, one: Applied) -> bool:
 
 
 def _is_output(case: Case, name: str) -> bool:
-    """Whether a quantity is the prediction."""
+    """Whether a quantity is the prediction: what is used by the loss alone."""
     target = case.model.target
-    return name in ("Yhat", target) or target in consumers(case.model, name)
+    return name in ("Yhat", target) or {*consumers(case.model, name)} == {target}
 
 
 # Taken at another place --------------------------------------------------------------------------
