@@ -157,7 +157,7 @@ def test_ascii_is_ascii() -> None:
 def test_where_it_is_too_wide_a_list() -> None:
     text = draw(str(FOLDER / "lstm-cell.yaml"), "--width", "80")
     assert "▼" not in text
-    assert "← Wf, u, bf" in text
+    assert "← W_f, u, b_f" in text
     assert max(map(len, text.splitlines())) <= 80
 
 

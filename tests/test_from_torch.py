@@ -222,10 +222,39 @@ def test_what_windows_cannot_do_is_refused_by_name(model: Any, said: str) -> Non
         backprop.from_torch(model().double(), x, model().double()(x).detach(), nn.MSELoss())
 
 
-def test_several_pictures_are_refused() -> None:
-    model = sequence(nn.Conv2d(1, 1, 2), nn.Flatten())
+@pytest.mark.parametrize("channels", [1, 2])
+def test_several_pictures_are_a_batch(channels: int) -> None:
+    torch.manual_seed(17)
+    model = with_numbers(
+        sequence(
+            nn.Conv2d(channels, 2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)
+        )
+    )
+    x, y = torch.randn(3, channels, 5, 5, dtype=torch.float64), torch.tensor([0, 1, 1])
+    solution = backprop.from_torch(model, x, y, nn.CrossEntropyLoss()).solve()
+    loss = nn.CrossEntropyLoss()(model(x), y)
+    loss.backward()
+    assert solution["L"] == pytest.approx(loss.item(), rel=1e-9)
+    for name, part in (("K1", model[0].weight), ("b1", model[0].bias), ("W4", model[4].weight)):
+        have = np.asarray(solution[f"dL/d{name}"])
+        np.testing.assert_allclose(have.ravel(), part.grad.numpy().ravel(), rtol=1e-9, atol=1e-14)
+
+
+class Doubled(nn.Module):  # type: ignore[misc,name-defined]
+    """A convolution that is added to itself, which no layers say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(1, 1, 2)
+
+    def forward(self, x: Any) -> Any:
+        z = self.one(x)
+        return (z + z).flatten(1)
+
+
+def test_several_pictures_in_equations_are_refused() -> None:
     with pytest.raises(backprop.Error, match="these are 2 pictures"):
-        backprop.from_torch(model, torch.ones(2, 1, 3, 3), torch.zeros(2, 4), nn.MSELoss())
+        backprop.from_torch(Doubled(), torch.ones(2, 1, 3, 3), torch.zeros(2, 4), nn.MSELoss())
 
 
 class Ending(nn.Module):  # type: ignore[misc,name-defined]

@@ -68,6 +68,32 @@ def test_names_of_a_network(names: str, id: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "id"),
+    [
+        ("mu_O μ_O Mu_o", "mu_O"),
+        ("var_O σ²_O", "var_O"),
+        ("dL/dvar_O ∂L/∂σ²_O dσ²_O", "dL/dvar_O"),
+        ("dL/dgamma ∂L/∂γ dγ", "dL/dgamma"),
+        ("xhat_O x̂_O", "xhat_O"),
+    ],
+)
+def test_names_as_pages_print_them(names: str, id: str) -> None:
+    """Of a norm: the variance is var_O on a sheet, and σ²_O on a page."""
+    known = problem(
+        "values: {X: [[1, 2], [3, 0]], gamma: [2, 1], beta: [0, 1]}\n"
+        "equations: ['O = batch_norm(X, gamma, beta, epsilon=0.01)', L = sum(O^2)]\n"
+    )
+    assert {name: known.reference(name).id for name in names.split()} == dict.fromkeys(
+        names.split(), id
+    )
+    layers = problem(
+        "x: [[1, 2], [3, 0]]\ny: [1, 0]\nloss: squared-error\n"
+        "layers: [{type: batch-norm, epsilon: 0.1}, {weights: [[1, 2]]}]\n"
+    )
+    assert layers.reference("σ²⁽¹⁾").id == "var1"
+
+
 @pytest.mark.parametrize("name", ["∂L / ∂W1", " dL/dW1 ", "grad W1"])
 def test_blanks_do_not_matter(name: str) -> None:
     assert meant(ONE_HIDDEN, name) == "dL/dW1"

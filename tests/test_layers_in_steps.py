@@ -201,7 +201,7 @@ def test_the_steps_of_layers_have_the_letters_of_textbooks() -> None:
         }
     ).solve()
     page = text.render("text")
-    for symbol in ("μ¹", "var¹", "X̂¹", "γ¹", "β¹"):
+    for symbol in ("μ¹", "σ²⁽¹⁾", "X̂¹", "γ¹", "β¹"):
         assert symbol in page
     assert "mean of each row" in page  # samples are columns
 

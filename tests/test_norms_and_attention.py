@@ -335,7 +335,7 @@ def test_the_path_that_carries_nothing_is_said_in_letters_too(values: str, equat
     """Σ (x − μ) = 0; beside it, where something else is taken off, it is not said."""
     text = f"shapes: {{{values}}}\nequations: ['{equation}', 'L = sum(G * O)']"
     page = backprop.load(text).derive().render("text")
-    assert "Σ (X − μ_O) = 0: nothing comes through var_O" in page
+    assert "Σ (X − μ_O) = 0: nothing comes through σ²_O" in page
     other = "equations: ['m = mean(X)', 'v = mean((X - 2 * m)^2)', 'L = sum((X - m) / v)']"
     page = backprop.load(f"shapes: {{X: [n]}}\n{other}").derive().render("text")
     assert "nothing comes through" not in page

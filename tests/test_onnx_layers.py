@@ -139,6 +139,16 @@ def test_models_of_pictures_and_their_slopes(tmp_path: Path, name: str) -> None:
     assert (found * way).sum() == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-6)
 
 
+def test_several_pictures_are_a_batch(tmp_path: Path) -> None:
+    path = saved(tmp_path, [2, 2, 5, 5], OF_PICTURES, [CONV, POOL, FLAT, DENSE])
+    pictures = np.concatenate([PICTURE, 2 - PICTURE[:, ::-1]])
+    (output,) = reference.ReferenceEvaluator(onnx.load(path)).run(None, {"x": pictures})
+    y = numbers(39, *output.shape)
+    problem = backprop.from_onnx(str(path), pictures, y.tolist(), "half-squared-error")
+    right = ((output - y) ** 2).sum() / 2 / len(pictures)
+    assert float(problem.solve()["L"]) == pytest.approx(right, rel=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["layer", "batch"])
 def test_norms_of_rows_are_those_of_pytorch(tmp_path: Path, kind: str) -> None:
     """The values are those of onnx's evaluator, the gradients PyTorch's own."""

@@ -250,3 +250,7 @@ def test_a_letter_of_steps_runs_up(steps: str, refused: bool) -> None:
     (complaint,) = caught.value.complaints
     assert complaint.message == "steps whose number is the letter T run up to it"
     assert complaint.instead == "for t in 1..T:, or a number of them: 3..1"
+    back = text.replace("U @ x[t]", "U @ x[t] + g_{t+1}")  # of g_{T+1} nothing is said as well
+    with pytest.raises(backprop.Error) as caught:
+        backprop.load(back).derive()
+    assert caught.value.complaints == (complaint,)

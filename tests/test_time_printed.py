@@ -392,3 +392,32 @@ def test_a_state_two_steps_back_for_any_number_of_steps() -> None:
     assert "δₜ₊₂ (n)" in page
     assert "hₜ₋₂ (n)" in page
     assert "T-1" not in page
+
+
+def test_a_start_that_is_worked_out_for_any_number_of_steps() -> None:
+    """By the formulas of the page in NumPy, for five steps, against the gradient in numbers."""
+    rng = np.random.default_rng(6)
+    shapes = {"U": (2, 3), "W": (2, 2), "A": (2, 2), "s": (2,), "y": (2,), "X": (5, 3)}
+    given = {name: rng.normal(size=shape).round(1) for name, shape in shapes.items()}
+    equations = """
+equations:
+  - h_0 = tanh(A @ s)
+  - for t in 1..{T}:
+      - h_t = tanh(U @ X[t] + W @ h_{{t-1}})
+  - L = sum((h_{T} - y)^2) / 2
+"""
+    letters = "shapes: {U: [N, M], W: [N, N], A: [N, P], s: [P], y: [N], X: [T, M]}"
+    page = backprop.load(letters + equations.format(T="T")).derive().render("text")
+    assert "h₀ = tanh(A s)" in page
+    assert "∂L/∂h₀ = Wᵀ (∂L/∂h₁ ⊙ (1 − h₁²))" in page
+    assert "∂L/∂A = (∂L/∂h₀ ⊙ (1 − h₀²)) sᵀ" in page
+    values = {name: value.tolist() for name, value in given.items()}
+    found = backprop.load(f"values: {values}" + equations.format(T=5)).solve()
+    w, h = given["W"], {t: np.asarray(found[f"h_{t}"]) for t in range(6)}
+    slope = h[5] - given["y"]
+    for t in range(5, 0, -1):
+        slope = w.T @ (slope * (1 - h[t] ** 2))
+    np.testing.assert_allclose(found["dL/dh_0"], slope, rtol=1e-9)
+    np.testing.assert_allclose(
+        found["dL/dA"], np.outer(slope * (1 - h[0] ** 2), given["s"]), rtol=1e-9
+    )

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from backprop_cli.algebra.build import added
-from backprop_cli.algebra.expr import Expr, Op, addends, op, rewrite, symbols, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Op,
+    Sym,
+    addends,
+    op,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
 from backprop_cli.derive.over_time import Block, Family, in_blocks, step_behind, summed
 from backprop_cli.errors import listed
@@ -37,6 +47,9 @@ def in_letters(trace: Trace) -> Trace:
 def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
     """A step of the forward pass once for all; what is not over time with its sums over t."""
     first, own = trace.bases.first, step_of(step.id)
+    if own is not None and own[0] in over.bases and own[1] < over.first:
+        yield replace(step, expr=_whole(step.expr, over, first))
+        return
     if own is not None and own[0] in over.bases:
         forms = {
             at_letter(trace.step(name).expr, over, t, first)
@@ -175,8 +188,24 @@ def _sum_of_steps(expr: Expr, over: OverTime, first: int) -> Op | None:
 
 
 def _end(expr: Expr, over: OverTime, first: int) -> Expr:
-    """What stands at the last step, counted from it: h_4 as h_T where four are written out."""
-    return at_letter(expr, replace(over, letter=over.length), over.last, first)
+    """What stands at the last step, counted from it: h_4 as h_T where four are written out.
+
+    What comes before the first step keeps its number.
+    """
+    at_end = replace(over, letter=over.length)
+    start = {
+        name_at_letter(name, at_end, over.last): Sym(name)
+        for name in symbols(expr)
+        if _is_before(name, over)
+    }
+    return substitute(at_letter(expr, at_end, over.last, first), start)
+
+
+def _is_before(name: str, over: OverTime) -> bool:
+    """Whether it is of a step before the first, from which that starts."""
+    found = quantity(name)
+    step = step_of(found.by or found.name)
+    return step is not None and step[0] in over.bases and step[1] < over.first
 
 
 def _at_end(id: str, over: OverTime) -> str:

@@ -152,6 +152,8 @@ def _place(place: Option, base: int) -> str:
     match place:
         case None:
             return ":"
+        case (int(start), int(stop)) if stop - start == 1:
+            return str(start + base)
         case (int(start), int(stop)):
             return f"{start + base}:{stop - 1 + base}"
         case (tuple(rows),):

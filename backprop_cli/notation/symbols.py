@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.greek import GREEK
 from backprop_cli.algebra.quantity import (
     Letters,
     Quantity,
@@ -44,23 +44,6 @@ from backprop_cli.notation.numbers_and_indices import place
 
 Ending = Literal["plain", "raised", "fraction"]
 
-GREEK = MappingProxyType(
-    dict(
-        zip(
-            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron "
-            "pi rho sigma tau upsilon phi chi psi omega".split(),
-            "αβγδεζηθικλμνξοπρστυφχψω",
-            strict=True,
-        )
-    )
-    | dict(
-        zip(
-            "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
-            "ΓΔΘΛΞΠΣΦΨΩ",
-            strict=True,
-        )
-    )
-)
 _CONSTANTS = {
     "learning_rate": "η",
     "l2": "λ",
@@ -78,6 +61,8 @@ _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the 
 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
 _stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
+_variance = re.compile(r"var_([^\W\d_]+)").fullmatch
+_of_a_kind = re.compile(r"([WUVb])([A-Za-z])").fullmatch  # WQ beside WK, bf beside bi
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 
 
@@ -279,6 +264,9 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
     letter = found.letter
+    if letter == "var":  # var², with the layer above it, would be a square
+        layer = row(Number("2"), Sign("(", bare=True), above, Sign(")", bare=True))
+        return Symbol(Script(Letter("σ"), layer), "raised")
     if letter in ("WQ", "WK", "WV", "bW"):
         base = written(kinds[letter[0]])
         return Symbol(Script(base, above, Letter(letter[1])), "raised")
@@ -315,6 +303,10 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
         return Symbol(Letter(_CONSTANTS[id]))
     if match := _numbered(id):
         return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
+    if match := _variance(id):
+        return Symbol(Script(Letter("σ"), Number("2"), _plain(match[1], latin).node), "raised")
+    if (match := _of_a_kind(id)) and id not in latin:
+        return Symbol(Script(Letter(match[1]), None, Letter(match[2])))
     if (match := _lettered(id)) and match[2] in _LOWERED:
         return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
     if match := _stepped(id):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.greek import GREEK
 from backprop_cli.algebra.shapes import Shape, is_formula
 from backprop_cli.notation.nodes import (
     DETERMINANT,
@@ -34,7 +35,7 @@ from backprop_cli.notation.nodes import (
     tall,
 )
 from backprop_cli.notation.numbers_and_indices import INFINITE, joins, place
-from backprop_cli.notation.symbols import GREEK, Naming, lowered, marked, symbol, takes_index
+from backprop_cli.notation.symbols import Naming, lowered, marked, symbol, takes_index
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.readings.index_bases import Bases
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Sym
+from backprop_cli.algebra.greek import GREEK
 from backprop_cli.algebra.quantity import (
     LAYER_LETTERS,
     derivative_id,
@@ -36,8 +37,11 @@ _LOSS_WORDS = frozenset(
 )
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
-_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789") | str.maketrans(
-    "∂′’⁺", "d'''"
+_SIGNS = (
+    str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
+    | str.maketrans("∂′’⁺", "d'''")
+    | {ord("⁽"): "_", ord("⁾"): None}
+    | {ord(letter): word for word, letter in GREEK.items()}
 )
 
 
@@ -269,8 +273,9 @@ def _primed(name: str) -> str:
 
 
 def in_letters(name: str) -> str:
-    """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised and lowered digits as digits."""
-    decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
+    """Ŷ as Yhat, ∂ as d, μ as mu, σ² as var, raised and lowered digits as digits."""
+    plain = name.replace("σ²⁽", "var").replace("σ²", "var").translate(_SIGNS)
+    decomposed = unicodedata.normalize("NFD", plain)
     return "".join(decomposed.replace("\u0302", "hat").split())
 
 

@@ -120,6 +120,7 @@ def unroll(read: Equations) -> None:
     found = unrolled(read.problem.equations or (), read.values, read.complaints, sizes)
     read.stated, read.over_time = found.equations, tuple(found.over_time)
     read.lengths = found.lengths
+    read.lost |= found.lost
     read.hints = hints(read.over_time, read.values)
 
 

@@ -37,11 +37,15 @@ class Stated(Struct, frozen=True):
 
 
 class Unrolled(Struct):
-    """The equations in the order of computing, and which of them belong together over time."""
+    """The equations in the order of computing, and which of them belong together over time.
+
+    `lost` are steps of what is refused: nothing is said of others of the same name.
+    """
 
     equations: list[Stated] = field(default_factory=list)
     over_time: list[OverTime] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
 
 
 def unrolled(
@@ -94,6 +98,8 @@ def _add_steps(
         taken = each.equations if step == steps[0] else bases
         running = {**found.lengths, each.letter: step}
         found.equations += [_stated(text, running, complaints) for text in taken]
+    if each.first.text.strip() in found.lengths:
+        found.lost |= {at_step(base, step) for base in bases.values() for step in steps}
     length = each.last.text.strip() if each.last.text.strip() in found.lengths else ""
     if steps.step > 0 and steps:  # what runs from the end to the start is shown step by step
         found.over_time.append(

@@ -54,7 +54,7 @@ _KNOWN = ["Gemm", "MatMul", *IN_TIME, *_IN_LINES, *_OF_SHAPE, *LAYERS, *_ACTIVAT
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
     """The problem that a small ONNX file is: its layers along the longest way, and what is added.
 
-    `x` are samples as rows, or one picture, (1, channels, height, width). With `y` and a `loss`,
+    `x` are samples as rows, or pictures, (samples, channels, height, width). With `y` and a `loss`,
     both as in a problem file (`"cross-entropy"`, `{"labels": [2, 1], "classes": 3}`), there are
     gradients, too. Known are `Gemm`, `MatMul` with `Add`, `Conv`, `ConvTranspose`, `MaxPool`,
     `AveragePool`, `GlobalAveragePool`, `GlobalMaxPool`, `LayerNormalization`, `Flatten`,
@@ -68,11 +68,11 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     chain, inputs = Chain("from_onnx"), leaf("x", x)
     graph = _read(chain, Path(path)).graph
     constants = constants_of(chain, graph)
-    given, problem = Inputs.of(chain, np.asarray(inputs)), None
+    given, problem = Inputs.of(np.asarray(inputs)), None
     with suppress(NotLayersError):
         if is_in_time(graph):
             raise NotLayersError
-        found = _in_layers(chain, graph, constants, pictures=given.is_picture)
+        found = _in_layers(chain, graph, constants, pictures=given.is_picture or given.are_pictures)
         problem = {
             **found,
             **given.for_layers(found["layers"]),
@@ -80,7 +80,7 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
             **({} if loss is None else {"loss": loss}),
         }
     reader = _Graph(chain, constants)
-    problem = problem or _in_equations(reader, graph, given.value, y, loss)
+    problem = problem or _in_equations(reader, graph, given.one_by_one(chain), y, loss)
     return load({"title": f"From ONNX: {Path(path).name}", **problem})
 
 

@@ -23,7 +23,7 @@ from backprop_cli.python.torch_modules import layer_or_activation, refuse_other_
 def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     """The problem that a small `nn.Module` is, and a loss: layers, or equations where ways meet.
 
-    `x` are samples as rows, (samples, inputs), or one sample alone, or one picture, (1, channels,
+    `x` are samples as rows, (samples, inputs), one sample alone, or pictures, (samples, channels,
     height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
     shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Known are linear layers,
     convolutions, their transposes and pooling in two axes, `AdaptiveAvgPool2d(1)`, `Flatten`,
@@ -41,7 +41,7 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     for name, found, value in (("x", inputs, x), ("y", targets, y)):
         expect(isinstance(found, np.ndarray), name, "a tensor or an array", value)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    given, problem = Inputs.of(Chain("from_torch"), inputs), None
+    given, problem = Inputs.of(inputs), None
     with suppress(NotLayersError):
         problem = _in_layers(model, x, given, targets, loss)
     problem = problem or _in_equations(model, given, targets, loss)
@@ -63,7 +63,7 @@ def _in_equations(
     model: Any, given: Inputs, targets: np.ndarray[Any, Any], loss: Any
 ) -> dict[str, Any]:
     """Any other order of what is known: branches that meet, a layer that is called twice."""
-    found, output, last = followed(model, given.value)
+    found, output, last = followed(model, given.one_by_one(Chain("from_torch")))
     if not isinstance(output, str):
         raise refused("the model gives several results at once", "one of them: out, _ = …")
     _before(loss, [last])

@@ -192,19 +192,28 @@ class Chain(Struct, frozen=True):
 
 
 class Inputs(Struct, frozen=True):
-    """What goes into a model: samples as rows, one sample alone, or one picture in its channels."""
+    """What goes into a model: samples as rows, one sample alone, or pictures in their channels.
+
+    One picture is without an axis of samples.
+    """
 
     value: np.ndarray[Any, Any]
     is_picture: bool = False
+    are_pictures: bool = False
 
     @classmethod
-    def of(cls, chain: Chain, given: np.ndarray[Any, Any]) -> Inputs:
+    def of(cls, given: np.ndarray[Any, Any]) -> Inputs:
         """Inputs as another library takes them, where a picture has an axis of samples, too."""
         if given.ndim != _OF_PICTURES:
             return cls(given)
-        if len(given) != 1:
-            raise chain.refused(f"these are {len(given)} pictures, and a problem has one", "x[:1]")
-        return cls(given[0], is_picture=True)
+        return cls(given[0], is_picture=True) if len(given) == 1 else cls(given, are_pictures=True)
+
+    def one_by_one(self, chain: Chain) -> np.ndarray[Any, Any]:
+        """The numbers, for equations; Error where they are several pictures."""
+        if self.are_pictures:
+            message = f"these are {len(self.value)} pictures, and the equations of this are of one"
+            raise chain.refused(message, "x[:1]")
+        return self.value
 
     def outputs(self, units: int) -> tuple[int, ...]:
         """The shape that other libraries have of so many outputs."""
@@ -214,6 +223,10 @@ class Inputs(Struct, frozen=True):
 
     def for_layers(self, layers: list[Layer]) -> dict[str, Any]:
         """What a problem in layers says of them: a picture of one channel is a matrix."""
+        if self.are_pictures:
+            _refuse_cut(layers, self.value.shape[2:])
+            alone = self.value.shape[1] == 1
+            return {"input": "pictures", "x": self.value[:, 0] if alone else self.value}
         if not self.is_picture:
             return {"x": self.value}
         _refuse_cut(layers, self.value.shape[1:])

@@ -1,0 +1,23 @@
+"""Names of Greek letters to these letters."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+GREEK = MappingProxyType(
+    dict(
+        zip(
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron "
+            "pi rho sigma tau upsilon phi chi psi omega".split(),
+            "αβγδεζηθικλμνξοπρστυφχψω",
+            strict=True,
+        )
+    )
+    | dict(
+        zip(
+            "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
+            "ΓΔΘΛΞΠΣΦΨΩ",
+            strict=True,
+        )
+    )
+)
