@@ -42,13 +42,14 @@ def meant(text: str, name: str) -> str:
     ("names", "id"),
     [
         ("dL/dW1 dW1 grad_W1 ∇W1 ∂L/∂W1 dl/dw1 ∇_W1 nabla_W1 ∂W1 dL/dW¹ ∂L/∂W₁ dw1", "dL/dW1"),
+        ("dL/dW^1 ∂L/∂W⁽¹⁾ dL/dW^{(1)} dL/dW^{[1]} dW^[1] ∇W^(1)", "dL/dW1"),
         ("dL/dYhat dYhat ∂L/∂Ŷ ∂L/∂ŷ dL/dH2 dH2 ∇Ŷ grad_H2", "dL/dYhat"),
         ("dYhat/dZ2 dH2/dZ2 ∂Ŷ/∂Z² dŷ/dz2 ∂H²/∂Z₂", "dYhat/dZ2"),
-        ("dH1/dZ1 dH/dZ1 ∂H¹/∂Z¹", "dH1/dZ1"),
-        ("H1 H h h1 H¹ H₁", "H1"),
+        ("dH1/dZ1 dH/dZ1 ∂H¹/∂Z¹ dH^1/dZ^1 ∂H⁽¹⁾/∂Z⁽¹⁾", "dH1/dZ1"),
+        ("H1 H h h1 H¹ H₁ H^1 h^{1} h^(1) H^[1] h^{[1]} H⁽¹⁾", "H1"),
         ("dL/dH1 dH ∂L/∂H dL/dH", "dL/dH1"),
         ("Yhat Ŷ ŷ yhat H2 h2 H² Y\u0302", "Yhat"),
-        ("W1_new W1' w1' W1′ W1’ W¹' W1⁺ w1_NEW", "W1_new"),
+        ("W1_new W1' w1' W1′ W1’ W¹' W1⁺ w1_NEW W^{(1)}' W⁽¹⁾⁺", "W1_new"),
         ("L_new L' l'", "L_new"),
         ("Yhat_new H2_new H2' Ŷ'", "Yhat_new"),
         ("W1_change w1_change", "W1_change"),
@@ -156,6 +157,7 @@ def test_entries_and_steps(text: str, index: tuple[int, ...] | None, step: int) 
 
 def test_an_entry_of_a_later_new_weight() -> None:
     assert problem(ONE_HIDDEN).reference("W1'[2,1]@2") == Reference("W1_new", (2, 1), 2)
+    assert problem(ONE_HIDDEN).reference("W^{[1]}'[2,1]@2") == Reference("W1_new", (2, 1), 2)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from msgspec import Struct
@@ -87,6 +88,15 @@ def reference(
     raise UnknownIdError(message, f"[{', '.join(map(_quoted, several))}]")
 
 
+_raised = re.compile(
+    r"""
+    \^ \{? ([(\[])? (\d+) (?(1)[)\]]) \}?  # Z^1, Z^{(1)}, Z^[1]
+    | (?<=[^\W\d_]) ⁽ ([⁰¹²³⁴⁵⁶⁷⁸⁹]+) ⁾    # Z⁽¹⁾, and not W²⁽¹⁾, which is what a skip has
+    """,
+    re.VERBOSE,
+)
+"""The number of a layer as courses raise it."""
+
 _separate = partial(re.split, r"[\s,;]+(?![^\[]*\])")
 """Names by themselves that stand in one text; an index has commas, too."""
 
@@ -100,6 +110,9 @@ def _read(
 ) -> Reference:
     if (name := text.strip()) in known:
         return Reference(name)
+    if (plain := _raised.sub(lambda found: found[2] or found[3], name)) != name:
+        with suppress(UnknownIdError):  # else it is the name as it was typed that is unknown
+            return _read(plain, known, gradient_of, aliases)
     name, places = typed_entry(name)
     index = None if places is None else _index(places, text)
     name, step = typed_step(name)
