@@ -183,6 +183,36 @@ def test_the_program_itself_gives_the_codes() -> None:
     assert "No such option" in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("first", "arguments", "ended"),
+    [
+        ("", "--version", ["last"]),
+        ("sys.setprofile(lambda *_: None)", "--version", ["usual", "last"]),
+        ("threading.Thread(target=time.sleep, args=(1,)).start()", "-h", ["usual", "last"]),
+        ("", "solve nothing.yaml", ["usual", "last"]),
+    ],
+)
+def test_a_run_that_went_well_leaves_what_it_made_to_the_system(
+    first: str, arguments: str, ended: list[str]
+) -> None:
+    """What others do at the end is done, and all is written; anyone else ends as usual."""
+    program = (
+        "import atexit, sys, threading, time\n"
+        "threading._register_atexit(print, 'usual')\n"  # as Python waits for threads
+        "atexit.register(print, 'last')\n"
+        "from backprop_cli.cli import run\n"
+        f"sys.argv = ['backprop', *{arguments!r}.split()]\n"
+        f"{first}\n"
+        "run()\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == (2 if "nothing" in arguments else 0)
+    assert done.stdout.splitlines()[-len(ended) :] == ended
+    assert ("backprop" in done.stdout) == (done.returncode == 0)
+    assert ("usual" in done.stdout) == ("usual" in ended)
+
+
 # Input and output ---------------------------------------------------------------------------------
 
 

@@ -62,6 +62,8 @@ def num(value: float | str | Fraction) -> Num:
 
 def op(name: str, *args: Expr, **options: Option) -> Op:
     """An operation node; options that are None are left out."""
+    if not options:
+        return Op(name, args)
     given = ((key, value) for key, value in options.items() if value is not None)
     return Op(name, args, tuple(sorted(given)))
 

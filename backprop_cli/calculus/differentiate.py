@@ -44,7 +44,7 @@ def _shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> Iterator[tuple[s
     if not isinstance(expr, Op):
         return
     for arg, share in zip(expr.args, pull_back(expr, g, result, rules), strict=True):
-        if share is not None and symbols(arg):
+        if share is not None and (isinstance(arg, Sym) or symbols(arg)):
             nothing = not build.coefficient(share)[0]
             for name, own, dead in _shares(arg, fit(share, arg, rules), arg, rules):
                 yield name, own, dead or nothing

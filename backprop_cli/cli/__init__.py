@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from typing import NoReturn
 
@@ -105,8 +107,29 @@ def run() -> None:
     _take_signals()
     try:
         _run()
+    except SystemExit as end:
+        _leave(end.code)
+        raise
     finally:
         gc.freeze()
+
+
+def _leave(code: object) -> None:
+    """Ends the process of a run that went well, once all is written and closed.
+
+    To take apart all that it has made would take Python a tenth of a short run more, and the system
+    does so at once. Who looks on, or works beside, still has the usual end.
+    """
+    watched = sys.gettrace() or sys.getprofile() or sys.flags.interactive
+    if code or watched or threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001  # what others have left to do at the end
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        return  # Python says so
+    os._exit(0)
 
 
 def _open_streams() -> None:

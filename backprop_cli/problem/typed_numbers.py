@@ -63,7 +63,9 @@ def printable(text: str, kept: str = "") -> str:
 
     Characters of `kept`, such as ends of lines, stay.
     """
-    plain = text.translate(dict.fromkeys(map(ord, kept))) if kept else text
+    plain = text
+    for one in kept:
+        plain = plain.replace(one, "")
     if plain.isprintable():
         return text
     return "".join(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold, symbols
 from backprop_cli.calculus.stable import Definitions, applied, careful, function_of
-from backprop_cli.operations.masks import some
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.table import TABLE
 
 Array: TypeAlias = NDArray[np.float64]
@@ -138,7 +138,7 @@ def may_be_noise(value: Array) -> bool:
 def without_noise(value: Array, expr: Expr, env: Environment, definitions: Definitions) -> Array:
     """`value`, what `expr` has, with the entries put to 0 that cannot be told from it."""
     size = np.abs(value)
-    if size.size and size.min() >= _SMALL:
+    if every(size >= _SMALL):
         return value
     small = (size < _SMALL) & (size > 0)
     if not some(small) or size.size > _MOST_ENTRIES:

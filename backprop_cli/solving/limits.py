@@ -124,15 +124,16 @@ def _is_repeated(step: Planned) -> bool:
 def _cost(expr: Expr, sizes: Sizes) -> tuple[Shape, int]:
     """The shape of an expression, and the operations it takes."""
     if not isinstance(expr, Op):
-        return sizes.shape(expr), 0
+        return sizes.names[expr.name] if isinstance(expr, Sym) else (), 0
     if expr.name == "jacobian":
         return sizes.shape(expr), _pulled_back(expr, sizes)
-    parts = [_cost(arg, sizes) for arg in expr.args]
-    shapes = tuple(shape for shape, _ in parts)
+    cost = _SLIDING if expr.name in _WINDOWS else 1
+    shapes: tuple[Shape, ...] = ()
+    for arg in expr.args:
+        part, more = _cost(arg, sizes)
+        shapes, cost = (*shapes, part), cost + more
     shape = operation(expr).shape(shapes, expr)
-    largest = max(map(_entries, (shape, *shapes)))
-    call = _SLIDING if expr.name in _WINDOWS else 1
-    cost = call + largest // _ENTRIES + sum(cost for _, cost in parts)
+    cost += max(map(_entries, (shape, *shapes))) // _ENTRIES
     if expr.name == "matmul":
         cost += _entries(shape) * int(shapes[0][-1]) // _PRODUCTS
     return shape, cost

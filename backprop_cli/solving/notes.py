@@ -12,6 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, Sym, op, signed_terms, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.arithmetic import parts_of
+from backprop_cli.operations.masks import every
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.stable_values import is_largest
 from backprop_cli.operations.table import TABLE, operation
@@ -66,7 +67,7 @@ def _said(mask: Mask, name: str, model: Model, one: str, many: str) -> str:
 
 
 def _not_finite(step: Planned, value: Array, env: Env, model: Model) -> str | None:
-    if np.isfinite(value).all():
+    if every(np.isfinite(value)):
         return None
     unknown, infinite = np.isnan(value), np.isinf(value)
     said = (

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.quantity import new_id, old_id, state_id
 from backprop_cli.errors import Complaints
+from backprop_cli.operations.masks import every
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.network import batch_model
@@ -107,7 +108,7 @@ def _not_finite(planned: Plan, values: Values) -> int:
         for step in planned.steps
         if (step.phase == "backward" or step.rule == GRADIENT_AHEAD)
         and step.id in values
-        and not np.isfinite(values[step.id]).all()
+        and not every(np.isfinite(values[step.id]))
     )
 
 
