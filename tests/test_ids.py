@@ -48,8 +48,9 @@ def meant(text: str, name: str) -> str:
         ("dH1/dZ1 dH/dZ1 ∂H¹/∂Z¹ dH^1/dZ^1 ∂H⁽¹⁾/∂Z⁽¹⁾", "dH1/dZ1"),
         ("H1 H h h1 H¹ H₁ H^1 h^{1} h^(1) H^[1] h^{[1]} H⁽¹⁾", "H1"),
         ("dL/dH1 dH ∂L/∂H dL/dH", "dL/dH1"),
-        ("Yhat Ŷ ŷ yhat H2 h2 H² Y\u0302", "Yhat"),
+        ("Yhat Ŷ ŷ yhat y_hat Y_hat H2 h2 H² Y\u0302", "Yhat"),
         ("W1_new W1' w1' W1′ W1’ W¹' W1⁺ w1_NEW W^{(1)}' W⁽¹⁾⁺", "W1_new"),
+        ("W1+ W1^+ W1(new) W1^new W1^{new} W1new newW1 new_W1 W1_updated", "W1_new"),
         ("L_new L' l'", "L_new"),
         ("Yhat_new H2_new H2' Ŷ'", "Yhat_new"),
         ("W1_change w1_change", "W1_change"),
@@ -199,5 +200,5 @@ def test_several_quantities_in_one_text_are_told_how_to_be_a_list(typed: str, li
 
 
 def test_a_text_of_which_a_part_is_no_quantity_is_told_whole() -> None:
-    with pytest.raises(UnknownIdError, match="no quantity `new W1`"):
-        problem(ONE_HIDDEN).reference("new W1")
+    with pytest.raises(UnknownIdError, match="no quantity `odd W1`"):
+        problem(ONE_HIDDEN).reference("odd W1")

@@ -256,7 +256,9 @@ def _unnumbered(id: str) -> Iterator[str]:
 def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Iterator[str]:
     """What a name may be written for, in ids' own letters."""
     plain = _primed(in_letters(name))
+    yield _renamed(in_letters(name), aliases)
     yield _renamed(plain, aliases)
+    yield _renamed(plain.replace("_hat", "hat"), aliases)
     if aliases and (layer := _delta(plain)):  # of networks, as every course writes ∂L/∂Z
         yield derivative_id(gradient_of, f"Z{layer[1]}")
     for prefix in (*_PREFIXES, "d"):
@@ -280,9 +282,13 @@ def _renamed(name: str, aliases: Mapping[str, str]) -> str:
     return name if first is None or read.by else replace(read, name=first).id
 
 
+_after = re.compile(r"new_?(.+)|(.+?)(?:'+|\^?\+|_?[({^]*(?:new|updated)[)}]*)").fullmatch
+
+
 def _primed(name: str) -> str:
-    """W1' is W1_new."""
-    return new_id(name.rstrip("'")) if name.endswith("'") else name
+    """W1', W1+, W1(new), W^{new} and newW1 are W1_new."""
+    found = _after(name)
+    return new_id(found[1] or found[2]) if found else name
 
 
 def in_letters(name: str) -> str:
