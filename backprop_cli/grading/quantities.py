@@ -155,7 +155,6 @@ _UNDERLINE = re.compile(r"(?<=[A-Za-z])_(?=\d)")
 _ACTIVATED = re.compile(r"(?<![A-Za-z])(d?)[Aa](?=\d|$|_new)|(?<=grad_)[Aa](?=\d|$)")
 _OF_GRADIENT = re.compile(r"^(?:grad_?|d_?)")
 _DELTA = re.compile(r"(?:delta|δ)_?(\d*)")
-_CHANGED = re.compile(r"(?:new|updated)[ _]?(\w+)|(\w+?)[ _]?(?:new|updated)", re.IGNORECASE)
 _LAYER = re.compile(r"(.+)\.(weight|bias)(\.grad)?")
 _OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -186,8 +185,6 @@ def meant(name: str, known: Quantities) -> Reference | Unknown:
 
 def _other_names(name: str, known: Quantities) -> Iterator[str]:
     for leaf, prefix, ending in _without_containers(name):
-        if changed := _CHANGED.fullmatch(leaf):
-            yield f"{changed[1] or changed[2]}_new"
         for plain in _spelled(leaf, known):
             if prefix or ending:
                 yield f"{prefix}{plain}{ending}"
