@@ -88,6 +88,7 @@ class OverTime(Struct, frozen=True):
 
     `length` is the letter that stands for the last step where the steps are not counted, and only
     some of them are written out. `of` is what is counted: pictures of a batch come in any order.
+    `down`: the last step is computed first.
     """
 
     letter: str
@@ -96,6 +97,11 @@ class OverTime(Struct, frozen=True):
     bases: tuple[str, ...]
     length: str = ""
     of: Literal["step", "picture"] = "step"
+    down: bool = False
+
+    def is_behind(self, step: int, other: int) -> bool:
+        """Whether a step is computed later than another."""
+        return step < other if self.down else step > other
 
     @property
     def steps(self) -> range:

@@ -421,3 +421,60 @@ equations:
     np.testing.assert_allclose(
         found["dL/dA"], np.outer(slope * (1 - h[0] ** 2), given["s"]), rtol=1e-9
     )
+
+
+DOWN = """
+equations:
+  - h_{{{T}+1}} = tanh(A @ s)
+  - for t in {T}..1:
+      - z_t = U @ X[t] + W @ h_{{t+1}}
+      - h_t = tanh(z_t)
+      - o_t = V @ h_t
+  - L = sum(t in 1..{T}, half_squared_error(o_t, y[t]))
+"""
+
+
+def test_any_number_of_steps_from_the_last_to_the_first() -> None:
+    """The recursion of the page in NumPy, for five steps, against the gradients in numbers."""
+    letters = "shapes: {U: [N, M], W: [N, N], V: [K, N], A: [N, P], s: [P], y: [T, K], X: [T, M]}"
+    page = backprop.load(letters + DOWN.format(T="T")).derive().render("text")
+    for line in (
+        "for t = T, …, 1",
+        "∂L/∂hₜ  from the first step to the last",
+        "∂L/∂hₜ = Vᵀ ∂L/∂oₜ + Wᵀ δₜ₋₁",
+        "for t = 1, …, T, and 0 before the first step, at 0",
+        "∂L/∂U = Σₜ δₜ Xₜᵀ",
+        "∂L/∂W = Σₜ δₜ hₜ₊₁ᵀ",
+        "∂L/∂h[T+1] = Wᵀ δ_T",
+        "∂L/∂A = (∂L/∂h[T+1] ⊙ (1 − h[T+1]²)) sᵀ",
+    ):
+        assert line in page
+    rng = np.random.default_rng(8)
+    shapes = {"U": (2, 3), "W": (2, 2), "V": (1, 2), "A": (2, 2), "s": (2,), "y": (5, 1)}
+    given = {name: rng.normal(size=shape).round(1) for name, shape in shapes.items()}
+    given["X"] = rng.normal(size=(5, 3)).round(1)
+    values = {name: value.tolist() for name, value in given.items()}
+    numbers = DOWN.format(T=5).replace("{5+1}", "6")
+    found = backprop.load(f"values: {values}" + numbers).solve()
+    h = {t: np.asarray(found[f"h_{t}"]) for t in range(1, 7)}
+    delta, slopes = np.zeros(2), {"U": np.zeros((2, 3)), "W": np.zeros((2, 2))}
+    for t in range(1, 6):
+        o = given["V"] @ h[t]
+        delta = (given["V"].T @ (o - given["y"][t - 1]) + given["W"].T @ delta) * (1 - h[t] ** 2)
+        slopes["U"] += np.outer(delta, given["X"][t - 1])
+        slopes["W"] += np.outer(delta, h[t + 1])
+    start = given["W"].T @ delta
+    slopes["A"] = np.outer(start * (1 - h[6] ** 2), given["s"])
+    for name, wanted in slopes.items():
+        np.testing.assert_allclose(found[f"dL/d{name}"], wanted, rtol=1e-9, err_msg=name)
+
+
+def test_what_is_of_the_first_step_alone_begins_the_way_up() -> None:
+    letters = "shapes: {U: [N, M], W: [N, N], A: [N, P], s: [P], y: [N], X: [T, M]}"
+    whole, _, _ = DOWN.partition("      - o_t")
+    text = letters + whole.format(T="T") + "  - L = sum((h_1 - y)^2) / 2\n"
+    page = backprop.load(text).derive().render("text")
+    assert "∂L/∂h₁ = h₁ − y" in page
+    assert "for t = 2, …, T" in page
+    with pytest.raises(backprop.Error, match="h_2 is of one step"):
+        backprop.load(text.replace("h_1 - y", "h_2 - y")).derive()

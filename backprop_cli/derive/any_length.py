@@ -47,8 +47,9 @@ def in_letters(trace: Trace) -> Trace:
 def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
     """A step of the forward pass once for all; what is not over time with its sums over t."""
     first, own = trace.bases.first, step_of(step.id)
-    if own is not None and own[0] in over.bases and own[1] < over.first:
-        yield replace(step, expr=_whole(step.expr, over, first))
+    if own is not None and own[0] in over.bases and own[1] not in over.steps:
+        name = _at_end(step.id, over) if over.down else step.id
+        yield replace(step, id=name, expr=_whole(step.expr, over, first))
         return
     if own is not None and own[0] in over.bases:
         forms = {
@@ -58,7 +59,7 @@ def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
         if len(forms) > 1:
             raise NotAlikeError(f"{own[0]} is not computed alike at every step")
         if own[1] == over.first:
-            note = f"for {over.letter} = {over.first}, …, {over.length}"
+            note = _runs(over, over.first)
             name = at_step(own[0], over.letter)
             yield replace(step, id=name, expr=forms.pop(), note=note)
         return
@@ -84,7 +85,7 @@ def _rows(trace: Trace, step: Step, over: OverTime, first: int) -> Step | None:
         return None
     of = quantity(step.id)
     name = derivative_id(of.name, at_step(of.by, over.letter))
-    note = f"for {over.letter} = {over.length}, …, {over.first}"
+    note = _runs(over, over.first, back=True)
     rest = {"shape": step.shape[1:], "axes": step.axes[1:], "note": note, "rule": "at-every-step"}
     return replace(step, id=name, expr=added((*own,)), **rest)
 
@@ -120,7 +121,7 @@ def _is_of_start(step: Step, over: OverTime) -> bool:
     by = step_of(quantity(step.id).by)
     used = [step_of(found.by or found.name) for found in map(quantity, symbols(step.expr))]
     steps = {each[1] for each in used if each and each[0] in over.bases}
-    if by is None or by[0] not in over.bases or by[1] >= over.first:
+    if over.down or by is None or by[0] not in over.bases or by[1] >= over.first:
         return False
     return max(steps, default=0) == over.first  # the start itself may stand in it, too
 
@@ -129,24 +130,41 @@ def _of_family(trace: Trace, over: OverTime, family: Family) -> Iterator[Step]:
     """The recursion of a gradient, and what it is at the last step where that is unlike."""
     for form in family.forms:
         step = trace.step(family.ids[form.steps[0]])
-        at_end = len(family.forms) > 1 and form.steps == (over.last,)
-        if at_end:
-            expr = _end(step.expr, over, trace.bases.first)
-            yield replace(step, id=_at_end(step.id, over), expr=expr)
+        several = len(family.forms) > 1
+        if several and form.steps == (over.first if over.down else over.last,):
+            name = step.id if over.down else _at_end(step.id, over)
+            yield replace(step, id=name, expr=_end(step.expr, over, trace.bases.first))
             continue
-        start = f"{over.length}-1" if len(family.forms) > 1 else over.length
-        note = f"for {over.letter} = {start}, …, {over.first}"
-        if form.later and len(family.forms) == 1:
-            beyond = listed([f"{over.length}+{by}" for by in range(1, form.reach + 1)])
-            note += f", and 0 behind the last step, at {beyond}"
-        rule = "through-time" if family.through_time else "at-every-step"
+        note = _runs(over, over.first, back=True, but_one=several)
+        if form.later and not several:
+            reach = range(1, form.reach + 1)
+            if over.down:
+                before = listed([str(over.first - by) for by in reach])
+                note += f", and 0 before the first step, at {before}"
+            else:
+                beyond = listed([f"{over.length}+{by}" for by in reach])
+                note += f", and 0 behind the last step, at {beyond}"
+        rule = "at-every-step"
+        if family.through_time:
+            rule = "through-time-down" if over.down else "through-time"
         yield replace(step, id=family.name, expr=form.expr, note=note, rule=rule)
+
+
+def _runs(over: OverTime, first: int, *, back: bool = False, but_one: bool = False) -> str:
+    """For which steps a formula is, in the order of computing; `but_one`: all but the first."""
+    start, end = str(first + but_one), over.length
+    if over.down != back:
+        start, end = over.length, str(first)
+        start = f"{start}-1" if but_one else start
+    return f"for {over.letter} = {start}, …, {end}"
 
 
 def _whole(expr: Expr, over: OverTime, first: int) -> Expr:
     """A formula of the whole: its sums over all steps, and what it has of the last one."""
     ended = _end(_with_sums(expr, over, first), over, first)
     left = [name for name in symbols(ended) if _names_a_step(name, over)]
+    if over.down:
+        left = [name for name in symbols(ended) if _is_between(name, over)]
     if left:
         raise NotAlikeError(
             f"{left[0]} is of one step, and their number is the letter {over.length}"
@@ -193,6 +211,8 @@ def _end(expr: Expr, over: OverTime, first: int) -> Expr:
     What comes before the first step keeps its number.
     """
     at_end = replace(over, letter=over.length)
+    if over.down:
+        return rewrite(expr, lambda node: _at_last(node, at_end, first))
     start = {
         name_at_letter(name, at_end, over.last): Sym(name)
         for name in symbols(expr)
@@ -201,11 +221,39 @@ def _end(expr: Expr, over: OverTime, first: int) -> Expr:
     return substitute(at_letter(expr, at_end, over.last, first), start)
 
 
-def _is_before(name: str, over: OverTime) -> bool:
-    """Whether it is of a step before the first, from which that starts."""
+def _at_last(node: Expr, at_end: OverTime, first: int) -> Expr | None:
+    """What is of the last step, or behind it, in the letter; where steps run down, nothing else."""
+    match node:
+        case Sym(name):
+            step = _step_of_it(name, at_end)
+            return (
+                None
+                if step is None or step < at_end.last
+                else at_letter(node, at_end, at_end.last, first)
+            )
+        case Op("at", (Sym(),)):
+            index = node.option("index")
+            last = isinstance(index, tuple) and index == (at_end.last - first,)
+            return at_letter(node, at_end, at_end.last, first) if last else node
+    return None
+
+
+def _is_between(name: str, over: OverTime) -> bool:
+    """Whether a name is of a step that is neither the first nor the last."""
+    step = _step_of_it(name, over)
+    return step is not None and over.first < step < over.last
+
+
+def _step_of_it(name: str, over: OverTime) -> int | None:
     found = quantity(name)
     step = step_of(found.by or found.name)
-    return step is not None and step[0] in over.bases and step[1] < over.first
+    return step[1] if step is not None and step[0] in over.bases else None
+
+
+def _is_before(name: str, over: OverTime) -> bool:
+    """Whether it is of a step before the first, from which that starts."""
+    step = _step_of_it(name, over)
+    return step is not None and step < over.first
 
 
 def _at_end(id: str, over: OverTime) -> str:

@@ -66,20 +66,21 @@ class Block(Struct, frozen=True):
 def step_behind(expr: Expr, over: OverTime) -> int | None:
     """The latest step among the gradients in a formula; None where there are none over time."""
     found = (step_of(quantity(name).by) for name in symbols(expr) if quantity(name).by)
-    return max((each[1] for each in found if each and each[0] in over.bases), default=None)
+    latest = min if over.down else max
+    return latest((each[1] for each in found if each and each[0] in over.bases), default=None)
 
 
 def is_later(term: Expr, over: OverTime, t: int) -> bool:
     """Whether a term of a gradient at step t comes from a later step."""
     behind = step_behind(term, over)
-    return behind is not None and behind > t
+    return behind is not None and over.is_behind(behind, t)
 
 
 def families(trace: Trace, over: OverTime) -> Iterator[Family]:
     """Those whose steps are all alike, the last and its start apart."""
     first = trace.bases.first
     for (name, base), found in _over_time(trace, over).items():
-        if len(found) < 2 or [*found] != [*range(max(found), min(found) - 1, -1)]:
+        if len(found) < 2 or sorted(found) != [*range(min(found), max(found) + 1)]:
             continue
         forms = _forms(found, over, first, rows=True) or _forms(found, over, first, rows=False)
         if forms:
@@ -98,7 +99,7 @@ def _over_time(trace: Trace, over: OverTime) -> dict[tuple[str, str], dict[int, 
         name = _name_of_all(step, of, over) if by and by[0] in over.bases else None
         if by and name and by[1] in over.steps:
             found.setdefault((name, by[0]), {})[by[1]] = step
-    return {key: dict(sorted(each.items(), reverse=True)) for key, each in found.items()}
+    return {key: dict(sorted(each.items(), reverse=not over.down)) for key, each in found.items()}
 
 
 def _name_of_all(step: Step, of: str, over: OverTime) -> str | None:
@@ -123,7 +124,7 @@ def _forms(
     each: list[Form] = []
     for t, step in reversed([*found.items()]):  # from the start, where nothing is beyond the end
         form = _form(step, t, over, first, far, rows=rows)
-        each.append(_with_what_is_beyond(form, each[-1], far, over.last) if each else form)
+        each.append(_with_what_is_beyond(form, each[-1], far, over) if each else form)
     joined = [
         Form(tuple(t for form in group for t in form.steps), *parts)
         for parts, group in (
@@ -145,18 +146,19 @@ def _form(
     for term in addends(step.expr):
         written = at_letter(term, over, t, first, rows=rows)
         behind = step_behind(term, over)
-        if behind is None or behind <= t:
+        if behind is None or not over.is_behind(behind, t):
             own.append(written)
         else:
             later.append(written)
-            far[written] = behind - t
+            far[written] = abs(behind - t)
     return Form((t,), tuple(own), tuple(later), max((far[term] for term in later), default=0))
 
 
-def _with_what_is_beyond(form: Form, before: Form, far: Mapping[Expr, int], last: int) -> Form:
+def _with_what_is_beyond(form: Form, before: Form, far: Mapping[Expr, int], over: OverTime) -> Form:
     """A form with the terms of the step before it that are 0 here, since there is no such step."""
     (t,) = form.steps
-    there = tuple(term for term in before.later if t + far[term] <= last)
+    way = -1 if over.down else 1
+    there = tuple(term for term in before.later if t + way * far[term] in over.steps)
     if (form.own, form.later) != (before.own, there):
         return form
     return Form(form.steps, before.own, before.later, before.reach)

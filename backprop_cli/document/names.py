@@ -183,7 +183,7 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
         derivative_id(trace.loss, at_step(base, step))
         for over, base in found
         for by in range(-len(over.steps), len(over.steps) + 1)
-        for step in (over.last + by, plus(over.letter, by))
+        for step in (over.last + by, plus(over.letter, by), over.length or over.last)
     )
 
 
@@ -205,7 +205,7 @@ def _goes_on(trace: Trace, base: str, over: OverTime) -> bool:
     now = at_step(base, over.letter)
     users = [step for step in trace.steps if step.phase == "forward" and now in step.inputs]
     posts = [step.id.rpartition("_")[0] for step in users if step.inputs == (now,)]
-    before = {at_step(post, f"{over.letter}-1") for post in posts}
+    before = {at_step(post, plus(over.letter, 1 if over.down else -1)) for post in posts}
     return len(users) == 1 and any(
         step.id == now and before & set(step.inputs) for step in trace.steps
     )

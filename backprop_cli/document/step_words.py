@@ -44,6 +44,7 @@ _RULES = MappingProxyType(
         "sum-over-paths": "the paths add up",
         "fused": "the shortcut",
         "through-time": "from the end to the start",
+        "through-time-down": "from the first step to the last",
         "at-every-step": "at every step",
         "forward-again": "",
         "ahead": "the old value and what momentum adds to it",

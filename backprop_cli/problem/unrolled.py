@@ -9,6 +9,7 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from backprop_cli.algebra.quantity import at_step, entry_id
+from backprop_cli.algebra.shapes import plus
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.problem_data import ForEach, Text
 from backprop_cli.problem.text.formula_texts import moved
@@ -98,13 +99,13 @@ def _add_steps(
         taken = each.equations if step == steps[0] else bases
         running = {**found.lengths, each.letter: step}
         found.equations += [_stated(text, running, complaints) for text in taken]
-    if each.first.text.strip() in found.lengths:
-        found.lost |= {at_step(base, step) for base in bases.values() for step in steps}
-    length = each.last.text.strip() if each.last.text.strip() in found.lengths else ""
-    if steps.step > 0 and steps:  # what runs from the end to the start is shown step by step
-        found.over_time.append(
-            OverTime(each.letter, steps[0], steps[-1], (*bases.values(),), length)
-        )
+    down = steps.step < 0
+    end = (each.first if down else each.last).text.strip()
+    length = end if end in found.lengths else ""
+    if steps and (length or not down):  # a number of steps that run down is shown step by step
+        first, last = min(steps), max(steps)
+        names = (*bases.values(),)
+        found.over_time.append(OverTime(each.letter, first, last, names, length, down=down))
 
 
 def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) -> range:
@@ -113,10 +114,6 @@ def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) ->
     first, last = bounds
     if first is None or last is None:
         return range(0)
-    if each.first.text.strip() in lengths:
-        message = f"steps whose number is the letter {each.first.text.strip()} run up to it"
-        instead = f"for {each.letter} in {each.last.text.strip()}..{each.first.text.strip()}:, or"
-        complaints.add(message, each.first.mark, f"{instead} a number of them: 3..1")
     if first < 0 or last < 0:
         message = f"the range {first}..{last} {'begins' if first < 0 else 'ends'} before 0"
         complaints.add(message, each.first.mark, f"for {each.letter} in 1..3:")
@@ -162,6 +159,10 @@ def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tup
     """What to say, and to write instead, of names that nothing gives: h_0, and x_t for x[t]."""
     found = {}
     for each in over_time:
+        for base in each.bases if each.down else ():
+            last, beyond = each.length, at_step(base, plus(each.length, 1))
+            said = f"{shown(beyond)}, from which {at_step(base, last)} starts, is not given"
+            found[at_step(base, each.last + 1)] = (said, f"- {beyond} = …, in a line before it")
         for base in each.bases:
             for step in range(each.first):
                 name, first = at_step(base, step), at_step(base, each.first)
