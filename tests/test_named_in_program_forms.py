@@ -75,7 +75,10 @@ def norm() -> tuple[backprop.Problem, Arrays]:
     lines += ["t = tanh(0.8 * (v + 0.05 * v^3))", "h = 0.5 * v * (1 + t)", "o = h @ k"]
     lines += ["p = sigmoid(o)", "L = -mean(2 * q * log(p) + (1 - q) * log(1 - p))"]
     given = {"X": X, "W": W, "g": GAIN, "d": SHIFT, "k": V, "q": [1, 0, 0, 1]}
-    problem = backprop.load({"values": given, "equations": lines, "train": ["W", "g", "d", "k"]})
+    update = {"rule": "momentum", "learning_rate": 0.1}
+    problem = backprop.load(
+        {"values": given, "equations": lines, "train": ["W", "g", "d", "k"], "update": update}
+    )
     q = np.array([1, 0, 0, 1])
     u = X @ W
     r = 1 / np.sqrt(u.var(axis=1) + 0.01)
@@ -105,6 +108,7 @@ def of_norm() -> list[tuple[str, Array, str]]:
         ("p", np.exp(one["h"] @ V) / np.exp(one["h"] @ V).sum(), "wrong-activation"),
         ("p", 1 - p, "complement"),
         ("dp", -(2 * q / p - (1 - q) / 1 - p) / 4, "brackets-misplaced"),
+        ("dh", np.outer(one["do"], V - 0.1 * one["h"].T @ one["do"]), "updated-weights-used"),
         ("do", p * 1 - p * dp, "brackets-misplaced"),
         ("do", dp * p - p**2, "brackets-misplaced"),
         ("dv", dh * (0.5 * (1 + t) + 0.5 * v * (1 - t**2)), "factor-left-out"),
@@ -150,6 +154,7 @@ def of_steps() -> list[tuple[str, Array, str]]:
     return [
         ("L", (e**2).sum() / 6 + 0.1 * f.sum(), "power-left-out"),
         ("L", (e**2).sum() / 6 + 0.3 * (f[2] ** 2).sum(), "wrong-operand"),
+        ("L", (e * one["o"]).sum() / 6 + 0.1 * (f**2).sum(), "wrong-operand"),
         ("o", np.maximum((states @ M + M) / 2, 0), "term-added"),
         ("e", np.minimum(0.3 * one["o"], one["o"] - 1), "wrong-activation"),
         ("e", 0 * e, "never-filled"),
@@ -167,3 +172,23 @@ def test_a_hidden_step_that_the_loss_uses_is_no_output() -> None:
     solved = problem.solve()
     found = problem.check({**right, "dq_3": np.array(solved["dL/df_3"])})
     assert found["dL/dq_3"].slips == ("activation-derivative-omitted",)
+
+
+def test_a_target_that_is_no_target_is_a_bracket() -> None:
+    lines = ["z = X @ W + row(b)", "p = softmax(z, axis=1)", "L = -sum(Y * log(p)) / 4"]
+    given = {"X": X, "W": W, "b": B, "Y": Y}
+    problem = backprop.load({"values": given, "equations": lines, "train": ["W", "b"]})
+    z = X @ W + B
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    right = {"z": z, "p": p, "dz": (p - Y) / 4}
+    assert "brackets-misplaced" in checked(problem, right, "dz", p / 4 - Y)
+    moved = np.roll(Y, 1, axis=1)
+    assert checked(problem, right, "dz", (p - moved) / 4) == ("wrong-target",)
+
+
+def test_the_larger_of_two_left_out() -> None:
+    lines = ["g = X @ w", "L = sum(maximum(g, 0)) / 4"]
+    problem = backprop.load({"values": {"X": X, "w": W[:, 0]}, "equations": lines, "train": ["w"]})
+    g = X @ W[:, 0]
+    right = {"g": g, "L": np.array(np.maximum(g, 0).sum() / 4)}
+    assert "function-left-out" in checked(problem, right, "L", g.sum() / 4)

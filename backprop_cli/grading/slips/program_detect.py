@@ -287,7 +287,7 @@ def _reordered(value: Array, right: Array, unit: Array) -> bool:
 
 
 def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers: Numbers) -> bool:
-    """ŷ less other whole numbers than y, where the right one is ŷ less y, or a part of that."""
+    """ŷ less 0 and 1 in other places than y, where the right one is ŷ less y, or a part of it."""
     for prediction, target in judge.key.compared:
         output, y = numbers[prediction], judge.key.truth[target]
         if output.shape != value.shape or not np.isin(y, (0, 1)).all():
@@ -296,6 +296,6 @@ def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers
         if times is not None:
             other = output - value / times
             whole = np.round(other)
-            if is_same(other, whole, unit / abs(times)):
+            if np.isin(whole, (0, 1)).all() and is_same(other, whole, unit / abs(times)):
                 return True
     return False

@@ -222,6 +222,7 @@ def _of_largest(node: Op) -> Iterator[Change]:
     if node.name in ("maximum", "minimum"):
         other = "minimum" if node.name == "maximum" else "maximum"
         yield "wrong-activation", Op(other, node.args, node.options)
+        yield from (("function-left-out", arg) for arg in node.args if not isinstance(arg, Num))
     if node.name in ("max", "min"):
         for name in ("max", "min", "mean", "sum"):
             if name != node.name:
@@ -265,31 +266,6 @@ def other_losses(case: Case) -> Iterator[Change]:
             gradient = added(found)
             for count in (1, *sorted(case.counts)):
                 yield "other-loss", op("div", gradient, num(count))
-
-
-def others_slopes(case: Case) -> Iterator[Change]:
-    """∂L/∂h times h itself, or times a slope of ReLU, sigmoid or tanh, behind any function of z."""
-    z = case.by
-    if z is None or case.step.phase != "backward" or not case.step.shape:
-        return
-    for h, expr in case.model.definitions.items():
-        g = case.model.gradient(h) if z in symbols(expr) and _is_of(case, expr, z) else ""
-        if g in case.steps and case.shape(Sym(h)) == case.shape(Sym(z)):
-            for name in (h, z):
-                for slope in (Sym(name), *slopes(Sym(name))):
-                    yield "wrong-activation-derivative", op("mul", Sym(g), slope)
-
-
-def _is_of(case: Case, expr: Expr, z: str) -> bool:
-    """Whether something is a function of z alone, and of what is computed of z alone."""
-    stack = list(symbols(expr))
-    while stack:
-        name = stack.pop()
-        if name != z and case.sizes.names.get(name) != ():
-            if name not in case.model.definitions:
-                return False
-            stack += symbols(case.model.definitions[name])
-    return True
 
 
 def others_penalties(case: Case) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, op, rewrite, 
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
 from backprop_cli.grading.slips.formula_parts import Change
+from backprop_cli.grading.slips.program_functions import slopes
 
 _MOST_ALIKE: Final = 12
 """So many other lines of the same form are looked at."""
@@ -123,3 +124,51 @@ def _steps_of(case: Case, base: str) -> list[int]:
         return steps
 
     return case.kept("steps of", found).get(base, [])
+
+
+# Other slopes -------------------------------------------------------------------------------------
+
+
+def others_slopes(case: Case) -> Iterator[Change]:
+    """∂L/∂h times h itself, or times a slope of ReLU, sigmoid or tanh, behind any function of z."""
+    z = case.by
+    if z is None or case.step.phase != "backward" or not case.step.shape:
+        return
+    for h, expr in case.model.definitions.items():
+        g = case.model.gradient(h) if z in symbols(expr) and _is_of(case, expr, z) else ""
+        if g in case.steps and case.shape(Sym(h)) == case.shape(Sym(z)):
+            for name in (h, z):
+                for slope in (Sym(name), *slopes(Sym(name))):
+                    yield "wrong-activation-derivative", op("mul", Sym(g), slope)
+
+
+def _is_of(case: Case, expr: Expr, z: str) -> bool:
+    """Whether something is a function of z alone, and of what is computed of z alone."""
+    stack = list(symbols(expr))
+    while stack:
+        name = stack.pop()
+        if name != z and case.sizes.names.get(name) != ():
+            if name not in case.model.definitions:
+                return False
+            stack += symbols(case.model.definitions[name])
+    return True
+
+
+# One of two ---------------------------------------------------------------------------------------
+
+
+def of_squares(case: Case, node: Op) -> Iterator[Change]:
+    """ab for b²: another quantity in one of the two places."""
+    match node:
+        case Op("pow", (Sym(name), Num(2))):
+            for other in case.nearby(name, case.sizes.names.get(name)):
+                yield "wrong-operand", op("mul", Sym(other), Sym(name))
+
+
+def stepped(case: Case, node: Sym) -> Iterator[Change]:
+    """W − η∇ for W on the way back: a plain step, whatever rule the problem has."""
+    gradient = case.model.gradient(node.name)
+    known = node.name in case.model.trained and gradient in case.steps
+    if known and case.step.phase == "backward" and "learning_rate" in case.sizes.names:
+        step = op("mul", Sym("learning_rate"), Sym(gradient))
+        yield "updated-weights-used", op("sub", node, step)

@@ -39,7 +39,6 @@ from backprop_cli.grading.slips.program_functions import (
     once_more,
     other_losses,
     others_penalties,
-    others_slopes,
     sloped_again,
 )
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
@@ -51,7 +50,12 @@ from backprop_cli.grading.slips.program_orders import (
     of_some_samples,
     of_windows,
 )
-from backprop_cli.grading.slips.program_others import of_other_lines
+from backprop_cli.grading.slips.program_others import (
+    of_other_lines,
+    of_squares,
+    others_slopes,
+    stepped,
+)
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 from backprop_cli.grading.slips.program_slices import of_slices
 from backprop_cli.grading.slips.program_sums import all_along_the_other, of_matrix, of_sums, reduced
@@ -128,6 +132,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     if isinstance(node, Sym):
         yield from sloped_again(case, node)
         yield from _value_or_gradient(case, node)
+        yield from stepped(case, node)
         yield from _of_its_family(case, node, node)
         yield from _behind(case, node)
         return
@@ -140,6 +145,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from added_up(case, node)
     yield from of_windows(case, node)
     yield from of_constants(node)
+    yield from of_squares(case, node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
     yield from (("normalisation-left-out", part) for part in powers_alone(case, node))
