@@ -192,3 +192,19 @@ def test_the_larger_of_two_left_out() -> None:
     g = X @ W[:, 0]
     right = {"g": g, "L": np.array(np.maximum(g, 0).sum() / 4)}
     assert "function-left-out" in checked(problem, right, "L", g.sum() / 4)
+
+
+def test_no_array_is_explained_by_itself() -> None:
+    problem = backprop.load(
+        {
+            "values": {"a": X, "t": W[0, :3]},
+            "equations": ["g = a - row(t)", "d = sum(g^2, axis=1)", "L = sum(d) / 5"],
+            "train": ["t"],
+        }
+    )
+    g = X - W[0, :3]
+    dg = 2 * g / 5
+    moved = dg.copy()
+    moved[2, 1] += 0.433  # of no formula, and 2/5 of itself
+    right = {"g": g, "d": (g**2).sum(axis=1), "dg": dg}
+    assert checked(problem, right, "dg", moved) == ()

@@ -435,3 +435,16 @@ def test_what_is_no_array_of_numbers_is_told_what_it_is() -> None:
         with pytest.raises(backprop.Error, match=said):
             problem.check({"dx": np.array([2, 4], dtype=kind)})
     assert problem.check({"dx": np.zeros((0, 2))})["dx"].verdict == "wrong"
+
+
+def test_what_follows_from_nan_says_from_which_array() -> None:
+    lines = ["z = x * w", "h = log(z)", "L = sum(h)"]
+    given = {"x": [1.0, 2.0, 4.0], "w": [0.5, 3.0, 1.0]}
+    problem = backprop.load({"values": given, "equations": lines, "train": ["w"]})
+    h = np.array([np.nan, 1.0, 2.0])
+    report = problem.check({"z": [0.5, 6.0, 4.0], "h": h, "L": np.array(h.sum()), "dh": np.ones(3)})
+    assert report.first_wrong == "h"
+    assert "repair" not in report["h"].message
+    assert report["h"].message.endswith("1 entry is nan, the first at [0]")
+    assert report["L"].message.endswith("this is nan; it follows from h: repair that first")
+    assert report["dL/dh"].verdict == "correct"

@@ -295,7 +295,7 @@ class Exercise:
         made = candidates(case, programs=programs, ways=ways)
         wrong = [(id, stage.written(expr)) for id, expr in made]
         if programs:  # what is put in anywhere may be a name that has no value here
-            wrong = [one for one in wrong if self.truth.keys() >= {*symbols(one[1])}]
+            wrong = [one for one in wrong if self.truth.keys() - {name} >= {*symbols(one[1])}]
         if programs and stage.number > 1:
             earlier = with_earlier(stage.written(step.expr), self.truth)
             wrong += [("earlier-step-used", expr) for expr in earlier]
@@ -312,7 +312,7 @@ class Exercise:
         ways = [one_line(way, hidden) for way in lines_of(stage, case)]
         made = [one for one in code_changes(case, ways) if case.fits(one[1])]
         wrong = [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
-        return [one for one in wrong if self.truth.keys() >= {*symbols(one[1])}]
+        return [one for one in wrong if self.truth.keys() - {name} >= {*symbols(one[1])}]
 
     @cached
     def lines(self, name: str) -> list[Expr]:

@@ -254,7 +254,7 @@ class Graded:
         """The verdict on what cannot be compared, the sentence, and the slip that explains it."""
         truth = self.exercise.key.truth.get(name)
         if answer is not None and answer.trouble is not None:
-            return "invalid", answer.trouble, ()
+            return "invalid", f"{answer.trouble}{self.behind(name, answer)}", ()
         if answer is None:
             return "missing", "", ()
         if truth is None:
@@ -270,6 +270,24 @@ class Graded:
         if isinstance(answer.cells, ArrayCells):
             return "wrong", *self.misshapen(name, answer.cells, words)
         return "wrong", words, self.turned(name, answer) or self.unsummed(name, answer)
+
+    def behind(self, name: str, answer: Answer) -> str:
+        """Which array without numbers an array without numbers follows from: the first of all."""
+        if answer.called is None:
+            return ""
+        uses, before, stack = self.exercise.key.uses, {name}, [name]
+        while stack:
+            more = [one for one in uses.get(stack.pop(), ()) if one not in before]
+            before |= {*more}
+            stack += more
+        first = next((one for one in self.unreadable if one.id in before - {name}), None)
+        return "" if first is None else f"; it follows from {first.called}: repair that first"
+
+    @cached_property
+    def unreadable(self) -> list[Answer]:
+        """The arrays without numbers, in the order of their lines."""
+        given = map(self.sheet.answers.get, self.exercise.order)
+        return [one for one in given if one is not None and one.trouble and one.called is not None]
 
     def repeated(
         self, name: str, answer: Answer, truth: Array
