@@ -37,6 +37,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.readings.units import Floating, FloatType
 from backprop_cli.solving.asked import local_derivative
 from backprop_cli.solving.limits import MAX_WORK
+from backprop_cli.solving.plan import Plan
 
 Results: TypeAlias = "tuple[Result, ...]"
 
@@ -57,8 +58,9 @@ class Grader(Exercise):
         alone: bool = False,
         later: Collection[int] = (),
         local: Collection[str] = (),
+        like: Plan | None = None,
     ) -> None:
-        super().__init__(model, most_work, later, local)
+        super().__init__(model, most_work, later, local, like)
         self._stated = model
         self._local = local
         self._following: dict[frozenset[int | str], Grader] = {}
@@ -129,9 +131,8 @@ class Grader(Exercise):
         if wanted not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
-            self._following[wanted] = self._typed_as(
-                Grader(self._stated, self.most_work, later=later, local={*self._local, *local})
-            )
+            local = frozenset({*self._local, *local})
+            self._following[wanted] = self._beside(self._stated, later=later, local=local)
         return self._following[wanted]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
@@ -152,14 +153,20 @@ class Grader(Exercise):
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
         return tuple(
-            (
-                other,
-                self._typed_as(Grader(other.model, self.most_work, alone=True, local=self._local)),
-            )
+            (other, self._beside(other.model, alone=True, local=self._local))
             for other in others(self._stated, programs=self.kind is not None)
         )
 
-    def _typed_as(self, other: Grader) -> Grader:
+    def _beside(
+        self,
+        model: Model,
+        *,
+        alone: bool = False,
+        later: Collection[int] = (),
+        local: Collection[str] = (),
+    ) -> Grader:
+        """Grades the problem in another way, by the same formulas where they are equal."""
+        other = Grader(model, self.most_work, alone, later, local, self.plan)
         return other if self.kind is None else other.for_program(self.kind)
 
     def _results(self, sheet: Sheet, fewer: float = inf) -> Results | None:
