@@ -68,7 +68,7 @@ class Grader(Exercise):
         if alone:
             self.others = ()
         self.kind: FloatType | None = None
-        self.right = RightAnswers(self)
+        self.right, self.judged = RightAnswers(self), RightAnswers(self, only_judged=True)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
         self._places = {id: place for place, id in enumerate(self.order)}
 
@@ -87,7 +87,7 @@ class Grader(Exercise):
             twin.kind, twin._cache, twin._sheets, twin._following = kind, {}, {}, {}  # noqa: SLF001
             twin.unit = Floating(15, True, kind)
             twin.key = replace(self.key, unit=twin.unit, assumed=True)
-            twin.right = RightAnswers(twin)
+            twin.right, twin.judged = RightAnswers(twin), RightAnswers(twin, only_judged=True)
             self._programs[kind] = twin
         return self._programs[kind]
 
@@ -179,9 +179,9 @@ class Grader(Exercise):
         if (kept := self._sheets.get(key)) is not None:
             return kept[1]  # it holds the answers, so that no others can have their identity
         with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
-            graded = Graded(self, sheet, self.right)
-            if fewer < inf and graded.is_wrong_in(fewer):
+            if fewer < inf and Graded(self, sheet, self.judged).is_wrong_in(fewer):
                 return None
+            graded = Graded(self, sheet, self.right)
             results = tuple(graded.results())
         if all(answer.source is not None for answer in answers):
             if len(self._sheets) >= MOST_KEPT:
