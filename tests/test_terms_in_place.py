@@ -132,3 +132,11 @@ def test_that_another_number_gives_what_all_of_the_formula_gives() -> None:
                     whole = Values({**grader().truth, used: other}).of(expr)
                     found = changed.at(used, place)(float(number))
                     assert np.array_equal(found, whole), (name, used, place)
+
+
+def test_that_a_sheet_is_read_in_another_convention_by_the_very_formulas_that_are_equal() -> None:
+    own = grader_of("values: {x: [1, 2, 2]}\nequations: [h = x^2, m = max(h), L = 3 * m]\n")
+    ((_, other),) = own.others
+    for name in ("h", "m", "L", "dL/dm"):
+        assert other.key.formulas[name][0] is own.key.formulas[name][0]
+    assert other.truth["dL/dh"].tolist() != own.truth["dL/dh"].tolist()

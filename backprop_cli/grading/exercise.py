@@ -42,7 +42,7 @@ from backprop_cli.readings.formula_text import for_readers
 from backprop_cli.readings.units import Floating, Unit, largest
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
-from backprop_cli.solving.plan import Planned, plan
+from backprop_cli.solving.plan import Plan, Planned, plan, with_formulas_of
 from backprop_cli.solving.solution import Request, Solution, solve
 
 Rest = ParamSpec("Rest")
@@ -96,7 +96,7 @@ class Exercise:
 
     `most_work` are the operations that solving it may take, `later` the updates that are followed
     beside those that are asked for, `local` the derivatives of single equations that are judged as
-    well.
+    well, `like` a plan with the very formulas that are used where it has them.
     """
 
     def __init__(
@@ -105,20 +105,20 @@ class Exercise:
         most_work: int = MAX_WORK,
         later: Collection[int] = (),
         local: Collection[str] = (),
+        like: Plan | None = None,
     ) -> None:
         self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
         pairs = (*asked_pairs(exact), *sorted(local))
-        planned = plan(exact, pairs)
+        planned = with_formulas_of(plan(exact, pairs), like)
         request = Request(extra=pairs, max_work=most_work, planned=planned)
         solution = solve(exact, request)
         self.model = solution.model
         self.plan = planned if self.model is exact else plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        asked = {*later, *self._later_steps()}
-        self.stages = stages(exact, solution, self.plan, asked, request)
+        self.stages = stages(exact, solution, self.plan, {*later, *self._later_steps()}, request)
         self.grading = _marked(model.problem.grading)
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
         self.most = sum(question.points for question in self.questions)

@@ -37,6 +37,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.readings.units import Floating, FloatType
 from backprop_cli.solving.asked import local_derivative
 from backprop_cli.solving.limits import MAX_WORK
+from backprop_cli.solving.plan import Plan
 
 Results: TypeAlias = "tuple[Result, ...]"
 
@@ -57,8 +58,9 @@ class Grader(Exercise):
         alone: bool = False,
         later: Collection[int] = (),
         local: Collection[str] = (),
+        like: Plan | None = None,
     ) -> None:
-        super().__init__(model, most_work, later, local)
+        super().__init__(model, most_work, later, local, like)
         self._stated = model
         self._local = local
         self._following: dict[frozenset[int | str], Grader] = {}
@@ -66,7 +68,7 @@ class Grader(Exercise):
         if alone:
             self.others = ()
         self.kind: FloatType | None = None
-        self.right = RightAnswers(self)
+        self.right, self.judged = RightAnswers(self), RightAnswers(self, only_judged=True)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
         self._places = {id: place for place, id in enumerate(self.order)}
 
@@ -85,7 +87,7 @@ class Grader(Exercise):
             twin.kind, twin._cache, twin._sheets, twin._following = kind, {}, {}, {}  # noqa: SLF001
             twin.unit = Floating(15, True, kind)
             twin.key = replace(self.key, unit=twin.unit, assumed=True)
-            twin.right = RightAnswers(twin)
+            twin.right, twin.judged = RightAnswers(twin), RightAnswers(twin, only_judged=True)
             self._programs[kind] = twin
         return self._programs[kind]
 
@@ -129,9 +131,8 @@ class Grader(Exercise):
         if wanted not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
-            self._following[wanted] = self._typed_as(
-                Grader(self._stated, self.most_work, later=later, local={*self._local, *local})
-            )
+            local = frozenset({*self._local, *local})
+            self._following[wanted] = self._beside(self._stated, later=later, local=local)
         return self._following[wanted]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
@@ -152,14 +153,20 @@ class Grader(Exercise):
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
         return tuple(
-            (
-                other,
-                self._typed_as(Grader(other.model, self.most_work, alone=True, local=self._local)),
-            )
+            (other, self._beside(other.model, alone=True, local=self._local))
             for other in others(self._stated, programs=self.kind is not None)
         )
 
-    def _typed_as(self, other: Grader) -> Grader:
+    def _beside(
+        self,
+        model: Model,
+        *,
+        alone: bool = False,
+        later: Collection[int] = (),
+        local: Collection[str] = (),
+    ) -> Grader:
+        """Grades the problem in another way, by the same formulas where they are equal."""
+        other = Grader(model, self.most_work, alone, later, local, self.plan)
         return other if self.kind is None else other.for_program(self.kind)
 
     def _results(self, sheet: Sheet, fewer: float = inf) -> Results | None:
@@ -172,9 +179,9 @@ class Grader(Exercise):
         if (kept := self._sheets.get(key)) is not None:
             return kept[1]  # it holds the answers, so that no others can have their identity
         with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
-            graded = Graded(self, sheet, self.right)
-            if fewer < inf and graded.is_wrong_in(fewer):
+            if fewer < inf and Graded(self, sheet, self.judged).is_wrong_in(fewer):
                 return None
+            graded = Graded(self, sheet, self.right)
             results = tuple(graded.results())
         if all(answer.source is not None for answer in answers):
             if len(self._sheets) >= MOST_KEPT:

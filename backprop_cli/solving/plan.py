@@ -81,6 +81,19 @@ def plan(
     return Plan(tuple(planner.steps), planner.shapes, planner.behind)
 
 
+def with_formulas_of(planned: Plan, like: Plan | None) -> Plan:
+    """The plan with the very formulas of another where they are equal.
+
+    What has been worked out for those need not be for these.
+    """
+    known = {step.id: step.expr for step in like.steps} if like is not None else {}
+    steps = tuple(
+        replace(step, expr=known[step.id]) if known.get(step.id) == step.expr else step
+        for step in planned.steps
+    )
+    return replace(planned, steps=steps)
+
+
 def _may_be_shorter(expr: Expr) -> bool:
     """Whether something may cancel; of most gradients nothing does, and nobody looks further."""
     nodes = [node for node in walk(expr) if isinstance(node, Op)]

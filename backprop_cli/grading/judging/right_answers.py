@@ -45,46 +45,26 @@ MOST_KEPT: Final = 10_000
 """So many answers, and entries, are remembered; beyond that, all are forgotten."""
 
 
-class Figure(Struct, frozen=True, dict=True):
-    """A right entry: how it is right, and whether at all the digits typed.
+class Figure(Struct, frozen=True):
+    """A right entry: how it is right, and the values of slips (a bit each) that it stands for too.
 
-    Which slips it stands for, too, is worked out where it is asked.
+    `at_digits` tells whether it is right at all the digits typed.
     """
 
     how: How
     at_digits: bool
-    within: Callable[[Interval], int]
-    typed: Interval
-    asked: Interval
-
-    @cached_property
-    def open(self) -> int:
-        """The values of slips (a bit each) that it stands for at the digits asked."""
-        return self.within(self.asked)
-
-    @cached_property
-    def betrayed(self) -> int:
-        """Those at the digits typed."""
-        return self.within(self.typed)
+    open: int
 
 
 class Right:
     """An answer that is right by itself: its result for each question about it."""
 
     def __init__(
-        self,
-        answer: Answer,
-        hows: Callable[[], Sequence[How] | Words],
-        results: Callable[[], dict[str, Result]],
+        self, answer: Answer, hows: Callable[[], Sequence[How] | Words], results: dict[str, Result]
     ) -> None:
+        self.results = results
         self._answer = answer
         self._hows = hows
-        self._results = results
-
-    @cached_property
-    def results(self) -> dict[str, Result]:
-        """The results by what is asked; who only judges needs none."""
-        return self._results()
 
     @cached_property
     def written(self) -> Written:
@@ -100,15 +80,19 @@ class Right:
 
 
 class RightAnswers:
-    """Tells which answers of an exercise are right by themselves, and remembers them."""
+    """Tells which answers of an exercise are right by themselves, and remembers them.
 
-    def __init__(self, exercise: Exercise) -> None:
-        self.exercise = exercise
+    For who only judges they have no results: those take all wrong formulas of each.
+    """
+
+    def __init__(self, exercise: Exercise, *, only_judged: bool = False) -> None:
+        self.exercise, self.only_judged = exercise, only_judged
         self._answers: dict[tuple[str, Mark], Right | None] = {}
         self._figures: dict[tuple[str, Index, str], Figure | None] = {}
 
-    def __reduce__(self) -> tuple[type[RightAnswers], tuple[Exercise]]:
-        return RightAnswers, (self.exercise,)  # what is remembered stays at home
+    def __reduce__(self) -> tuple[Callable[..., RightAnswers], tuple[Exercise]]:
+        made = partial(RightAnswers, only_judged=self.only_judged)
+        return made, (self.exercise,)  # what is remembered stays at home
 
     def of(self, answer: Answer) -> Right | None:
         """The answer as one that is right by itself; None where it is not."""
@@ -130,25 +114,22 @@ class RightAnswers:
         if isinstance(answer.cells, ArrayCells):
             return self._array(answer, answer.cells)
         figures = list(self._all_figures(answer))
-        if len(figures) < len(answer.cells) or self._is_betrayed(figures):
+        if len(figures) < len(answer.cells) or self._is_betrayed(answer, figures):
             return None
         hows = [figure.how for figure in figures]
-        return Right(answer, lambda: hows, lambda: dict(self._results(answer, figures)))
+        results = {} if self.only_judged else dict(self._results(answer, figures))
+        return Right(answer, lambda: hows, results)
 
     def _array(self, answer: Answer, cells: ArrayCells) -> Right | None:
         """An array, all its entries at once; slips that give the same numbers are none of it."""
         truth = self.exercise.key.truth[answer.id]
         if cells.off(truth) > cells.room:
             return None
-        questions = self.exercise.questions_on(answer.id)
-        return Right(
-            answer,
-            lambda: how_computed(cells.value, truth),
-            lambda: {
-                question.id: self._array_result(question, answer, cells, truth)
-                for question in questions
-            },
-        )
+        results = {
+            question.id: self._array_result(question, answer, cells, truth)
+            for question in self.exercise.questions_on(answer.id)
+        }
+        return Right(answer, lambda: how_computed(cells.value, truth), results)
 
     def _array_result(
         self,
@@ -208,12 +189,11 @@ class RightAnswers:
         if not (at_digits or to_digits):
             return None
         how: How = how_right(value, unit, truth, key.unit).item()
+        asked = standing_for(value, finer(value, unit, truth, key.unit))
         return Figure(
             how,
             bool(at_digits),
-            partial(self._slips_within, name, place),
-            standing_for(value, unit),
-            standing_for(value, finer(value, unit, truth, key.unit)),
+            0 if self.only_judged else self._slips_within(name, place, asked),
         )
 
     def _slips_within(self, name: str, place: Index, typed: Interval) -> int:
@@ -222,11 +202,17 @@ class RightAnswers:
         hits = np.flatnonzero(meets(typed, point(values)))
         return sum(1 << int(hit) for hit in hits)
 
-    def _is_betrayed(self, figures: Sequence[Figure]) -> bool:
+    def _is_betrayed(self, answer: Answer, figures: Sequence[Figure]) -> bool:
         """Whether the digits beyond those asked are those of a slip."""
         if all(figure.at_digits for figure in figures):
             return False
-        return _in_all(figure.betrayed for figure in figures) != 0
+        return _in_all(self._slips_at(answer.id, *one) for one in answer.cells.items()) != 0
+
+    def _slips_at(self, name: str, place: Index, cell: Typed | None) -> int:
+        """The values of slips that an entry stands for at the digits typed."""
+        assert cell is not None
+        typed = standing_for(np.asarray(cell.value), np.asarray(cell.unit or 0.0))
+        return self._slips_within(name, place, typed)
 
     def _results(self, answer: Answer, figures: Sequence[Figure]) -> Iterator[tuple[str, Result]]:
         ids = self.exercise.mistaken(answer.id).ids

@@ -125,10 +125,12 @@ def _signs_changed(terms: _Terms) -> _Terms:
 def _together(left: _Terms, right: _Terms) -> _Terms:
     found = dict(left)
     for place, each in right.items():
-        before = found.get(place, frozenset())
-        again = before & each
-        # A term that stands twice is another than one that stands once.
-        found[place] = before | each | {(sign, (key, "again")) for sign, key in again}
+        before = found.get(place)
+        if before is None or before.isdisjoint(each):
+            found[place] = each if before is None else before | each
+        else:  # a term that stands twice is another than one that stands once
+            again = {(sign, (key, "again")) for sign, key in before & each}
+            found[place] = before | each | again
     return found
 
 
