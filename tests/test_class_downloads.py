@@ -114,9 +114,9 @@ def test_a_text_given_by_its_name_is_read(folder: Path) -> None:
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_names_that_are_not_known_stand_in_the_table_of_the_class(folder: Path, form: str) -> None:
     sheet = folder / "class" / "Ben_12_assignsubmission_file_" / "blank.yaml"
-    sheet.write_text("answers:\n  y_hat: [1, 2]\n  delta2: 1\n")
+    sheet.write_text("answers:\n  y_pred: [1, 2]\n  delta2: 1\n")
     report = check(folder, "--format", form, "--width", "300").stdout.replace("\\", "")
-    assert "y_hat" in report
+    assert "y_pred" in report
     assert "delta2" in report
 
 

@@ -282,6 +282,8 @@ ELSEWHERE = {  # what looks alike and is something else
     "problem/ids.py": {"a step", "a look"},  # advice: W1@1 for W1@0; quotes around an entry
     "grading/sheets/plain_sheet.py": {"an entry"},  # characters of an expression
     "python/graph_windows.py": {"an entry"},  # channels of a picture in a formula
+    "python/onnx_sequences.py": {"an entry"},  # rows of a sequence in a formula
+    "python/onnx_steps.py": {"an entry"},  # parts of the gates side by side in a formula
     "readings/formula_text.py": {"an entry"},  # an entry of a formula
     "readings/numpy_source.py": {"an entry"},  # lines of NumPy
 }

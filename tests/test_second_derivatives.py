@@ -319,3 +319,18 @@ def test_matrices_are_graded_entry_by_entry() -> None:
     assert report.passed
     wrong = {"Yhat": [f"{p:.3f}"], "d2L/dW12": rounded(np.outer([1, 2], [1, 2]))}
     assert backprop.load(data).check(wrong)["d2L/dW12"].verdict == "wrong"
+
+
+@pytest.mark.parametrize("scale", ["1e308", "1e307"])
+def test_a_factor_that_no_float_holds_is_not_worked_out(scale: str) -> None:
+    """∂L/∂x = s A x + s A x, and 2 s is 2e308; A x = (4, 7), b = (1, -1)."""
+    problem = backprop.load(
+        {
+            "values": {"A": [[2, 1], [1, 3]], "b": [1, -1], "x": [1, 2]},
+            "assume": {"A": "symmetric"},
+            "equations": [f"L = {scale} * x @ A @ x - dot(b, x)"],
+        }
+    )
+    with np.errstate(over="ignore"):
+        expected = 2 * np.float64(scale) * np.array([4.0, 7.0])
+    assert (problem.solve()["dL/dx"] == expected).all()

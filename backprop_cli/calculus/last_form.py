@@ -298,7 +298,7 @@ def _collected(node: Expr, terms: Terms) -> Expr:
     found: dict[Expr, Fraction] = {}
     for number, rest in each:
         found[rest] = found.get(rest, Fraction(0)) + number
-    if not all(found.values()):
+    if not all(number and build.is_a_number(number) for number in found.values()):
         return node
     (first, front), *others = found.items()
     total = build.scaled(front, first)

@@ -116,7 +116,8 @@ _APART = 2.0**-44
 def is_largest(x: Array, axis: int | None = None) -> NDArray[np.bool_]:
     """Where the largest entry stands: in several places where as large ones tie."""
     top = np.max(x, axis=axis, keepdims=True)
-    return np.asarray((x == top) | (x > top - _APART * np.abs(top)))
+    with np.errstate(invalid="ignore"):  # nothing is near an infinite one
+        return np.asarray((x == top) | (x > top - _APART * np.abs(top)))
 
 
 def largest_shares(x: Array, axis: int | None = None, at_tie: float | str = "first") -> Array:

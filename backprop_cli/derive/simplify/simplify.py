@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, uses
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, uses, walk
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
@@ -101,7 +101,7 @@ class Simplifier(Struct, frozen=True):
         ways = [expr, found]
         if "known functions" in self.rules and is_sum(expr):
             ways += [self.apply(turned) for turned in without_negative_sigmoids(expr)]
-        return min(ways, key=self.heaviness)
+        return min(filter(_computes, ways), key=self.heaviness, default=expr)
 
     def heaviness(self, expr: Expr) -> int:
         """What there is to read, fractions within fractions counted for more."""
@@ -229,6 +229,11 @@ class Simplifier(Struct, frozen=True):
             return None if self.size is None else build.mul(self.size, written(number, front))
         summed = op(SUM_OVER, written(Fraction(1), inside), index=index)
         return written(*times((number, front), (Fraction(1), {summed: Fraction(1)})))
+
+
+def _computes(expr: Expr) -> bool:
+    """Whether its numbers are such that a computer has: twice 1e308 is none."""
+    return all(build.is_a_number(node.value) for node in walk(expr) if isinstance(node, Num))
 
 
 @lru_cache(maxsize=8192)
