@@ -275,12 +275,8 @@ class Graded:
         """Which array without numbers an array without numbers follows from: the first of all."""
         if answer.called is None:
             return ""
-        uses, before, stack = self.exercise.key.uses, {name}, [name]
-        while stack:
-            more = [one for one in uses.get(stack.pop(), ()) if one not in before]
-            before |= {*more}
-            stack += more
-        first = next((one for one in self.unreadable if one.id in before - {name}), None)
+        before = self.exercise.key.behind(name, {})
+        first = next((one for one in self.unreadable if one.id in before), None)
         return "" if first is None else f"; it follows from {first.called}: repair that first"
 
     @cached_property

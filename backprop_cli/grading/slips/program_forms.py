@@ -141,14 +141,9 @@ def _quotient(above: Sequence[Expr], below: Sequence[Expr]) -> Expr:
 
 def _kept_small(node: Expr) -> Expr | None:
     """e^(z − max z) for eᶻ in a logarithm of a sum, and max z taken off or added outside of it."""
+    if (found := _log_softmax(node)) is not None:
+        return _less_its_sum(*found)
     match node:
-        case Op("log_softmax", (z,)):
-            return _less_its_sum(z, node.option("axis"))
-        case Op(
-            "sub",
-            (z, Op("row" | "column", (Op("log", (Op("sum", (Op("exp", (again,)),)) as total,)),))),
-        ):
-            return _less_its_sum(z, total.option("axis")) if z == again else None
         case Op("log", (Op("sum", (Op("exp", (z,)),)) as total,)):
             return _of_largest(z, total.option("axis"))
         case Op("logsumexp", (z,)):
@@ -158,14 +153,22 @@ def _kept_small(node: Expr) -> Expr | None:
 
 def _in_two(node: Expr) -> Expr | None:
     """The logarithm of the softmax for z − ln Σ eᶻ."""
+    if (found := _log_softmax(node)) is None:
+        return None
+    z, axis = found
+    return op("log", op("softmax", z, axis=axis))
+
+
+def _log_softmax(node: Expr) -> tuple[Expr, Option] | None:
+    """What a log-softmax is taken of, by its name or as z − ln Σ eᶻ, and along which axis."""
     match node:
         case Op("log_softmax", (z,)):
-            return op("log", op("softmax", z, axis=node.option("axis")))
+            return z, node.option("axis")
         case Op(
             "sub",
             (z, Op("row" | "column", (Op("log", (Op("sum", (Op("exp", (again,)),)) as total,)),))),
-        ):
-            return op("log", op("softmax", z, axis=total.option("axis"))) if z == again else None
+        ) if z == again:
+            return z, total.option("axis")
     return None
 
 
