@@ -54,6 +54,16 @@ def test_these_names_are_public_and_no_others() -> None:
         backprop.solve  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["sigmoid-softmax", "momentum", "adam", "recurrent"])
+def test_every_name_of_a_solution_has_a_value(name: str) -> None:
+    found = backprop.load(ROOT / "problems" / f"{name}.yaml").solve()
+    arrays = {id: found[id] for id in found}
+    assert "learning_rate" in arrays
+    assert not any(array.flags.writeable for array in arrays.values())
+    with pytest.raises(backprop.Error):
+        found["learning_rat"]
+
+
 def public_methods() -> list[Any]:
     kinds = [
         backprop.Problem,

@@ -47,7 +47,8 @@ class Solution(Shown):
             try:
                 found = self._loaded.reference(name)
             except UnknownIdError:
-                return self._derivative(name)
+                rule = self._solved.trace.given.get(name)  # a constant of the update, or its state
+                return self._derivative(name) if rule is None else _read_only(rule.value)
         if found.step not in (1, self._at):
             message = f"{name} is of another step than the one that is worked out"
             raise Error(Complaint(message, instead=f"solve(at={found.step})"), source="solution[…]")
@@ -121,9 +122,7 @@ class Solution(Shown):
             if place is None:
                 raise Error(Complaint(f"there is no such entry of {found.id}"), source=found.text)
             value = value[place]
-        value = np.asarray(value).view()
-        value.flags.writeable = False
-        return value
+        return _read_only(value)
 
     def _derivative(self, name: str) -> NDArray[np.float64]:
         """A gradient or Jacobian between any two quantities."""
@@ -162,3 +161,9 @@ class Solution(Shown):
     @property
     def _known(self) -> list[str]:
         return self._loaded.known()
+
+
+def _read_only(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    value = np.asarray(value).view()
+    value.flags.writeable = False
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil, prod
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -41,6 +41,7 @@ _COMPILED = {"scalars": 20, "buffers": 3, "plain": 1}
 """How many times faster a step is when it is compiled; where numbers overflow it is not."""
 
 
+@lru_cache(maxsize=64)
 def entries(planned: Plan) -> int:
     """The entries of all values of one step together."""
     return sum(_entries(step.shape) for step in planned.steps if not step.skipped)
@@ -64,6 +65,7 @@ def is_stepwise(model: Model) -> bool:
     return changing or model.problem.rounding is not None
 
 
+@lru_cache(maxsize=64)
 def work(planned: Plan, steps: int, stepwise: bool = False) -> int:
     """The operations that so many steps take, the derivation of one of them shown in full.
 
@@ -212,13 +214,19 @@ def _refuse_over(allowed: Allowed, needed: int, what: str, more: str = "") -> No
 
 def check_depth(planned: Plan) -> None:
     """Refuses formulas that are nested more deeply than they can be gone through and printed."""
-    for step in planned.steps:
-        if (found := depth(step.expr)) > MAX_DEPTH:
-            message = (
-                f"{step.id} has {found} operations nested in one another, as a sum over many "
-                f"uses of one quantity has, and the limit is {MAX_DEPTH}"
-            )
-            raise refusal(message, instead="fewer equations, or shorter ones")
+    found, id = _deepest(planned)
+    if found > MAX_DEPTH:
+        message = (
+            f"{id} has {found} operations nested in one another, as a sum over many "
+            f"uses of one quantity has, and the limit is {MAX_DEPTH}"
+        )
+        raise refusal(message, instead="fewer equations, or shorter ones")
+
+
+@lru_cache(maxsize=64)
+def _deepest(planned: Plan) -> tuple[int, str]:
+    """How many operations are nested in one another at most, and in which step."""
+    return max(((depth(step.expr), step.id) for step in planned.steps), default=(0, ""))
 
 
 def check_differences(planned: Plan, checked: int, model: Model, most: int) -> None:

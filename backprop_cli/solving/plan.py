@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +21,8 @@ from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
-from backprop_cli.solving.shortcuts import Shortcuts, shortcuts
+from backprop_cli.solving.frames import Frame, frame
+from backprop_cli.solving.shortcuts import Shortcuts, asks_numbers, shortcuts
 from backprop_cli.solving.update import (
     GRADIENT_AHEAD,
     constant_names,
@@ -53,11 +54,16 @@ class Planned(Struct, frozen=True):
     shape: Shape = ()
 
 
-class Plan(Struct, frozen=True):
-    """All planned steps, and the shapes of every name they use."""
+class Plan(Struct, frozen=True, eq=False):
+    """All planned steps, the shapes of every name they use, and what the forward equations say.
+
+    Problems that differ in their numbers alone have one plan, the very same, so that what is worked
+    out of it is worked out once.
+    """
 
     steps: tuple[Planned, ...]
     shapes: Mapping[str, Shape]
+    definitions: Mapping[str, Expr]
     behind: Mapping[str, Expr] = {}
     """The equations of the gradients that second derivatives are taken of."""
 
@@ -71,14 +77,28 @@ def plan(
     the loss to the logits at once, where -y/ŷ would be infinite.
     """
     extra = (*extra, *newton_hessian(model))
-    planner = _Planner(model, True if careful else fused, careful)
+    wanted = model.problem.convention.output_gradient == "fused"
+    fused = careful or (wanted if fused is None else fused)
+    found = None if fused and asks_numbers(model) else frame(model)
+    if found is None:
+        return _planned(model, extra, fused, careful)
+    return _remembered(found, extra, fused, careful)
+
+
+@lru_cache(maxsize=64)
+def _remembered(common: Frame, extra: tuple[str, ...], fused: bool, careful: bool) -> Plan:
+    return _planned(common.model, extra, fused, careful)
+
+
+def _planned(model: Model, extra: tuple[str, ...], fused: bool, careful: bool) -> Plan:
+    planner = _Planner(model, fused, careful)
     planner.forward()
     planner.backward(extra)
     planner.second_derivatives(extra)
     if model.update is not None and model.trained:
         planner.update()
         planner.forward_again()
-    return Plan(tuple(planner.steps), planner.shapes, planner.behind)
+    return Plan(tuple(planner.steps), planner.shapes, planner.definitions, planner.behind)
 
 
 def with_formulas_of(planned: Plan, like: Plan | None) -> Plan:
@@ -86,7 +106,9 @@ def with_formulas_of(planned: Plan, like: Plan | None) -> Plan:
 
     What has been worked out for those need not be for these.
     """
-    known = {step.id: step.expr for step in like.steps} if like is not None else {}
+    if like is None:
+        return planned
+    known = {step.id: step.expr for step in like.steps}
     steps = tuple(
         replace(step, expr=known[step.id]) if known.get(step.id) == step.expr else step
         for step in planned.steps
@@ -107,10 +129,9 @@ _CANCEL = frozenset({"div", "ratio", "spread"})
 
 
 class _Planner:
-    def __init__(self, model: Model, fused: bool | None, careful: bool) -> None:
+    def __init__(self, model: Model, fused: bool, careful: bool) -> None:
         self.model = model
-        wanted = model.problem.convention.output_gradient == "fused"
-        self.fused = wanted if fused is None else fused
+        self.fused = fused
         self.careful = careful
         self.past_outputs = Shortcuts()
         self.steps: list[Planned] = []
@@ -349,6 +370,11 @@ class _Planner:
 
 def essential(planned: Plan, goals: Collection[str]) -> Plan:
     """The steps that the goals need, and no others."""
+    return _essential(planned, frozenset(goals))
+
+
+@lru_cache(maxsize=64)
+def _essential(planned: Plan, goals: frozenset[str]) -> Plan:
     needed = set(goals)
     kept: list[Planned] = []
     for step in reversed(planned.steps):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from backprop_cli.operations.masks import every
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.network import batch_model
-from backprop_cli.problem.problem_data import Rounding, kinks
+from backprop_cli.problem.problem_data import Kinks, Rounding, kinks
 from backprop_cli.readings.values import Function, compiled, without_noise
 from backprop_cli.solving.plan import Plan, essential, plan
 from backprop_cli.solving.update import GRADIENT_AHEAD, constants, initial_state, rule_of
@@ -158,6 +158,8 @@ def goals(model: Model) -> set[str]:
 
 def _in_full(planned: Plan, extra: Collection[str]) -> Plan:
     """The plan with everything that was asked for computed, whatever its size."""
+    if not any(step.skipped and step.id in extra for step in planned.steps):
+        return planned
     steps = tuple(
         replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps
     )
@@ -211,7 +213,7 @@ Round: TypeAlias = Callable[[Array], Array]
 Program: TypeAlias = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
-class Machine(Struct, frozen=True):
+class Machine(Struct, frozen=True, eq=False):
     """What turns a formula into a value: the equations behind the names, kinks, rounding."""
 
     equations: Mapping[str, Expr]
@@ -251,12 +253,16 @@ class Machine(Struct, frozen=True):
 
 def machine(model: Model, planned: Plan) -> Machine:
     """The machine for a model's plan; rounded values carry no digits that ln ŷ could win back."""
+    return _machine(planned, model.problem.convention.kinks, model.problem.rounding)
+
+
+@lru_cache(maxsize=64)
+def _machine(planned: Plan, taken: Kinks, rounding: Rounding | None) -> Machine:
     defined = {step.id: step.expr for step in planned.steps if step.phase in ("forward", "update")}
-    rounding = model.problem.rounding
     return Machine(
-        {**model.definitions, **planned.behind},
+        {**planned.definitions, **planned.behind},
         {} if rounding else defined,
-        kinks(model.problem.convention.kinks),
+        kinks(taken),
         rounder(rounding) if rounding else None,
     )
 
@@ -274,6 +280,7 @@ def run(planned: Plan, given: Mapping[str, Array], how: Machine) -> dict[str, Ar
     return program(planned, how)(given)
 
 
+@lru_cache(maxsize=64)
 def program(planned: Plan, how: Machine) -> Program:
     """The same as a function of what is given, for a plan that is run many times."""
     steps = [(step.id, how.function(step.expr)) for step in planned.steps if not step.skipped]

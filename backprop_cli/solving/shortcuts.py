@@ -64,10 +64,15 @@ def _past_infinities(model: Model, sizes: Sizes) -> Iterator[tuple[str, Shortcut
                 yield name, Shortcut(found, _PAST_INFINITIES)
 
 
+def asks_numbers(model: Model) -> bool:
+    """Whether shortcuts are looked for that depend on the numbers: on targets that add up to 1."""
+    in_layers = model.problem.layers is not None and not model.over_time
+    return model.fusion is None and not in_layers and model.target is not None
+
+
 def _of_equations(model: Model, rules: Rules) -> dict[str, Shortcut]:
     """Those of every output of a problem in equations that goes into its own loss and no other."""
-    in_layers = model.problem.layers is not None and not model.over_time
-    if model.fusion is not None or in_layers or model.target is None:
+    if not asks_numbers(model):
         return {}
     definitions = model.definitions
     found = {}
