@@ -70,6 +70,7 @@ def main() -> int:
     parser.add_argument("--oracle", action="store_true", help="also install PyTorch (CPU)")
     parser.add_argument("--quick", action="store_true", help="a part of the tests, in a minute")
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the program is started hundreds of times
     is_ci = os.environ.get("CI") == "true"
     wants_oracle = options.oracle or is_ci
     if is_ci:
