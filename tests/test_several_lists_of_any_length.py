@@ -165,7 +165,7 @@ LETTERS = "h_0: [n], U: [n, d], W: [n, n], c: [2], C: [m, n], B: [m, m], V: [k, 
 @pytest.mark.parametrize(
     ("equations", "sizes", "said"),
     [
-        (SAME_LETTER, "x: [S, d], y: [T, k], D: [m, k]", "t runs from 1 to S in one list, and from 1"),
+        (SAME_LETTER, "x: [S, d], y: [T, k], D: [m, k]", "t runs from 1 to S in one list"),
         (
             TRANSLATING.replace("1..S", "1..3").replace("h_S", "h_3"),
             "x: [S, d], y: [T, k], D: [m, k]",

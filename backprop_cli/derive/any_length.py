@@ -46,6 +46,59 @@ def in_letters(trace: Trace) -> Trace:
     return replace(trace, steps=tuple(steps), convention=said)
 
 
+def once(id: str, whole: Trace) -> Step:
+    """The step of a trace in letters that stands for what has this id where some are written out.
+
+    That of the last step where it is unlike the others. NotAlikeError where there is none.
+    """
+    steps = {step.id: step for step in whole.steps}
+    found = next((steps[name] for name in _names_of_all(id, whole) if name in steps), None)
+    if found is None:
+        raise NotAlikeError(f"{id} is of single steps, and their number is a letter")
+    return found
+
+
+def _names_of_all(id: str, whole: Trace) -> Iterator[str]:
+    """What may be called so in letters: of the last step, of any, of what has a row a step."""
+    yield _at_ends(id, whole)
+    read = quantity(id)
+    own = step_of(read.by or read.name)
+    for over in whole.over_time:
+        if own is not None and own[0] in over.bases:
+            yield name_at_letter(id, over, own[1])
+        if read.by:
+            yield derivative_id(read.name, at_step(read.by, over.letter))
+
+
+def at_ends(trace: Trace) -> Trace:
+    """The trace of the first step, of the last, and of two neighbours: 1, …, t−1, t, …, T."""
+    whole = in_letters(trace)
+    trace = replace(trace, over_time=whole.over_time)
+    once = {step.id: step for step in whole.steps}
+    found: dict[str, Step] = {}
+    for step in trace.steps:
+        one = _at_end_or_letter(trace, step) or once.get(_at_ends(step.id, trace))
+        if one is not None and step.phase != "jacobian":
+            found.setdefault(one.id, one)
+    return replace(whole, steps=tuple(found.values()))
+
+
+def _at_end_or_letter(trace: Trace, step: Step) -> Step | None:
+    """A step of a list over time as it is drawn; None for what is not, or belongs to no list."""
+    own = step_of(quantity(step.id).by or step.id)
+    over = next((each for each in trace.over_time if own and own[0] in each.bases), None)
+    if over is None or own is None or own[1] not in over.steps:
+        return None
+    at = replace(over, letter=over.length) if own[1] == over.last else over
+    base, near = (over.last, 0) if own[1] == over.last else (over.last - 1, 1)
+    if own[1] == over.first:
+        return step
+    if own[1] < base - near:
+        return None
+    expr = at_letter(step.expr, at, base, trace.bases.first)
+    return replace(step, id=name_at_letter(step.id, at, base), expr=expr)
+
+
 def _letters_that_run(lists: Sequence[OverTime]) -> tuple[tuple[str, int, str], ...]:
     """Each letter that counts steps, and from where to where it does."""
     found: dict[str, tuple[int, str]] = {}
