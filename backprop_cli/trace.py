@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
@@ -88,7 +89,8 @@ class OverTime(Struct, frozen=True):
 
     `length` is the letter that stands for the last step where the steps are not counted, and only
     some of them are written out. `of` is what is counted: pictures of a batch come in any order.
-    `down`: the last step is computed first.
+    `down`: the last step is computed first. `beside` are the bases of other lists of these steps.
+    `rows` are what has a row a step, and the axis they are along; None where that is not known.
     """
 
     letter: str
@@ -98,6 +100,17 @@ class OverTime(Struct, frozen=True):
     length: str = ""
     of: Literal["step", "picture"] = "step"
     down: bool = False
+    beside: tuple[str, ...] = ()
+    rows: frozenset[tuple[str, int]] | None = None
+
+    @property
+    def ways(self) -> tuple[OverTime, ...]:
+        """The list as one of several over the same steps, and by itself."""
+        return (self, replace(self, beside=())) if self.beside else (self,)
+
+    def has(self, name: str, axis: int) -> bool:
+        """Whether a quantity may have a row a step along an axis."""
+        return self.rows is None or (name, axis) in self.rows
 
     def is_behind(self, step: int, other: int) -> bool:
         """Whether a step is computed later than another."""
@@ -112,6 +125,21 @@ class OverTime(Struct, frozen=True):
     def names(self) -> dict[str, tuple[str, ...]]:
         """Each base with what its quantities are called, in the order of the steps."""
         return {base: tuple(at_step(base, t) for t in self.steps) for base in self.bases}
+
+
+def side_by_side(lists: Iterable[OverTime]) -> tuple[OverTime, ...]:
+    """Lists over time, each knowing those that go over the same steps."""
+    found = tuple(lists)
+
+    def beside(one: OverTime) -> tuple[str, ...]:
+        others = (other for other in found if other is not one and _same_steps(one, other))
+        return tuple(base for other in others for base in other.bases)
+
+    return tuple(replace(one, beside=beside(one)) for one in found)
+
+
+def _same_steps(one: OverTime, other: OverTime) -> bool:
+    return (one.last, one.length, one.of) == (other.last, other.length, other.of)
 
 
 class Trace(Struct, frozen=True):
@@ -204,9 +232,9 @@ def at_letter(expr: Expr, over: OverTime, step: int, first: int, *, rows: bool =
             case Op("at", (Sym(name),)) if rows and not step_of(name):
                 index = node.option("index")
                 assert isinstance(index, tuple)
-                held = [one for one in index if one is not None]
-                if len(held) == 1 and isinstance(held[0], int):
-                    place = plus(over.letter, held[0] + first - step)
+                held = [(axis, one) for axis, one in enumerate(index) if one is not None]
+                if len(held) == 1 and isinstance(held[0][1], int) and over.has(name, held[0][0]):
+                    place = plus(over.letter, held[0][1] + first - step)
                     if len(index) == 1 and not quantity(name).by:
                         return Sym(at_step(name, place))
                     letters = tuple(one if one is None else place for one in index)
@@ -223,6 +251,6 @@ def name_at_letter(name: str, over: OverTime, step: int) -> str:
         inner = (name_at_letter(each, over, step) for each in (found.name, found.by))
         return derivative_id(*inner)
     own = step_of(name)
-    if own is None or own[0] not in over.bases:
+    if own is None or own[0] not in (*over.bases, *over.beside):
         return name
     return at_step(own[0], plus(over.letter, own[1] - step))

@@ -15,7 +15,7 @@ from backprop_cli.notation.tex import latex
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.trace import Array, Given, OverTime, Step, Trace
+from backprop_cli.trace import Array, Given, OverTime, Step, Trace, side_by_side
 
 SCHEMA = "backprop-trace/1"
 WIDTH = 100
@@ -103,7 +103,7 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         history=tuple(float(array(value)) for value in loss["history"]) if loss else (),
         loss=loss["id"] if loss else None,
         samples=data["samples"],
-        over_time=tuple(
+        over_time=side_by_side(
             OverTime(
                 each["letter"],
                 each["first"],

@@ -253,3 +253,47 @@ def test_layers_go_forward_and_nothing_overlaps(seed: int) -> None:
     passing = [place - 1 / 2 for route in places.routes.values() for place in route[1:-1]]
     left = min(*(places.across[id] - sizes[id] / 2 for id in sizes), *passing)
     assert left == pytest.approx(0)  # neither cut off nor with an empty margin
+
+
+BOTH_WAYS = """shapes: {x: [T, d], h_0: [n], g_0: [m], U: [n, d], W: [n, n], A: [m, d], B: [m, m],
+  V: [k, n], R: [k, m], y: [T, k]}
+equations:
+  - for t in 1..T:
+      - h_t = tanh(U @ x[t] + W @ h_{t-1})
+  - g_{T+1} = tanh(g_0)
+  - for t in T..1:
+      - g_t = tanh(A @ x[t] + B @ g_{t+1})
+  - for t in 1..T:
+      - o_t = V @ h_t + R @ g_t
+  - L = sum(t in 1..T, half_squared_error(o_t, y[t]))
+"""
+
+
+def test_of_any_number_of_steps_the_ends_and_two_neighbours_are_drawn() -> None:
+    found = CliRunner().invoke(main, ["draw", "-", "--format", "text"], input=BOTH_WAYS)
+    assert found.exit_code == 0, found.output
+    used = dict(
+        re.findall(r"^  ([^\s=]+(?: [hg]\S+)?)(?: = .*)?  ← (.*)$", found.output, re.MULTILINE)
+    )
+    assert {name: each for name, each in used.items() if name[0] in "h…gL"} == {
+        "h₁": "U, x, W, h₀",
+        "… hₜ₋₂": "h₁",
+        "hₜ₋₁": "U, x, W, … hₜ₋₂",
+        "hₜ": "U, x, W, hₜ₋₁",
+        "… h[T−1]": "hₜ",
+        "h_T": "U, x, W, … h[T−1]",
+        "g[T+1]": "g₀",
+        "g_T": "A, x, B, g[T+1]",
+        "… gₜ₊₁": "g_T",
+        "gₜ": "A, x, B, … gₜ₊₁",
+        "gₜ₋₁": "A, x, B, gₜ",
+        "… g₂": "gₜ₋₁",
+        "g₁": "A, x, B, … g₂",
+        "L": "o₁, oₜ₋₁, oₜ, o_T, y",
+    }
+    assert used["o_T"] == "V, h_T, R, g_T"
+    for form in ("svg", "text"):
+        drawn = CliRunner().invoke(main, ["draw", "-", "--format", form], input=BOTH_WAYS).output
+        assert not re.search(
+            "[hgo][₂-₄](?! )|[hgo]₃", drawn.replace("B g₂", "").replace("… g₂", "")
+        )

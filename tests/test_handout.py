@@ -167,3 +167,38 @@ def test_nothing_that_is_given_is_left_out(form: str, tmp_path: Path) -> None:
     path.write_text(WIDE, encoding="utf-8")
     written = {float(number) for number in numbers_in(handout(path, form))}
     assert written >= {1.25, 13.125, 20.5, 1.5, 12.75, 21.5, *map(float, range(2, 20))}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_number_of_steps_is_handed_out_in_its_letter(form: str) -> None:
+    text = handout(PROBLEMS / "letters" / "through-time.yaml", form)
+    asked = text[text.rindex("Asked") :]
+    step = {"text": "zₜ", "markdown": "zₜ", "latex": "z_{t}", "html": "<mi>z</mi><mi>t</mi>"}
+    assert step[form] in asked.replace('mathvariant="normal"', "")
+    assert not re.search(r"[zhop](?:_\{?|</mi><mn>|<sub>)[1-4]|[zhop][₁-₄]", asked)
+
+
+def test_what_is_asked_of_steps_may_have_their_letter(tmp_path: Path) -> None:
+    text = (PROBLEMS / "letters" / "through-time.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "asked.yaml"
+    path.write_text(f"{text}ask: [dL/dz_t, h_T, h_2, dL/dW, dp_t/do_t]\n", encoding="utf-8")
+    asked = handout(path, "text").partition("Asked")[2]
+    found = re.findall(r"^ ?\d  (\S+)  (.*)$", asked, re.MULTILINE)
+    assert found == [
+        ("δₜ", "that is ∂L/∂zₜ, a vector of n"),
+        ("hₜ", "a vector of n"),
+        ("∂L/∂W", "an n × n matrix"),
+        ("∂pₜ/∂oₜ", "a k × k matrix"),
+    ]
+    path.write_text(f"{text}ask: [dh_T/dh_1]\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["handout", str(path)])
+    assert done.exit_code == 2
+    assert "dh_4/dh_1 is of single steps, and their number is a letter" in done.output
+
+
+@pytest.mark.parametrize("name", ["time/every-step", "letters/through-time"])
+def test_a_delta_that_is_asked_for_is_said_to_be_one(name: str) -> None:
+    asked = handout(PROBLEMS / f"{name}.yaml", "text").partition("Asked")[2]
+    heads = re.findall(r"^ ?\d+  (δ\S*)  that is ∂L/∂z\S*, ", asked, re.MULTILINE)
+    assert heads
+    assert len(heads) == len(re.findall(r"^ ?\d+  δ", asked, re.MULTILINE))

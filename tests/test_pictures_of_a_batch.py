@@ -160,6 +160,18 @@ def test_a_page_says_how_the_pictures_meet_and_part() -> None:
     assert "∂L/∂H²ₙ = reshape((∂L/∂H³)ₙ; 2×2)" in rows
 
 
+def test_pictures_keep_their_order_on_the_way_back() -> None:
+    solution = backprop.load(FILE).solve()
+    text = solution.render("text", ascii=False)
+    assert "= X₁ ∗ ∂L/∂Z¹₁ + X₂ ∗ ∂L/∂Z¹₂\n" in text
+    back = [each["id"] for each in solution.trace["steps"] if each["phase"] == "backward"]
+    of_pictures = [f"dL/d{name}_{n}" for name in ("H2", "H1", "Z1") for n in (1, 2)]
+    assert sorted(of_pictures, key=back.index) == [
+        *("dL/dH2_1", "dL/dH2_2"),
+        *("dL/dH1_1", "dL/dZ1_1", "dL/dH1_2", "dL/dZ1_2"),
+    ]
+
+
 def test_the_trace_says_that_these_are_pictures() -> None:
     (together,) = backprop.load(FILE).solve().trace["over_time"]
     assert (together["letter"], together["of"]) == ("n", "picture")

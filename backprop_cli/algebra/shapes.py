@@ -39,9 +39,10 @@ def described(shape: Shape) -> str:
 
 
 def _article(size: Size) -> str:
-    """`a 2 × 3 matrix`, but `an 8 × 3 matrix` and `an M × N matrix`."""
-    text = str(size)
-    spoken_with_vowel = text[0] in "8AEFHILMNORSX" or text in ("11", "18")
+    """`a 2 × 3 matrix`, but `an 8 × 3 matrix` and `an n × d matrix`."""
+    text = str(size).upper()
+    vowels = "AEIOU" if text[:2].isalpha() and len(text) > 1 else "8AEFHILMNORSX"
+    spoken_with_vowel = text[0] in vowels or text in ("11", "18")
     return "an" if spoken_with_vowel else "a"
 
 

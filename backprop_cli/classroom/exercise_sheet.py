@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.quantity import from_outside, quantity, step_id
+from backprop_cli.algebra.quantity import from_outside, quantity, step_id, whole_id
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.classroom.variants import owner
 from backprop_cli.document.conventions import OF_SOLUTIONS, conventions
@@ -43,13 +43,14 @@ from backprop_cli.notation.nodes import Grid, Letter, Node, Number, Word
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.report.wording import points_said
+from backprop_cli.said.any_number_of_steps import of_any_length, once_for_all
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.solving.loading import stated as as_stated
 from backprop_cli.solving.plan import Planned
 from backprop_cli.solving.solution import Request, in_symbols, solve
 from backprop_cli.trace import Given as Stated
-from backprop_cli.trace import Step, Trace
+from backprop_cli.trace import Step
 
 MOST_BLANKS: Final = 60
 """A quantity with more entries has no box for each of them."""
@@ -92,7 +93,7 @@ class _Question(Struct, frozen=True):
     """What is asked: under which name, of which step, and for how many points (None: unmarked)."""
 
     asked: Reference
-    step: Planned
+    step: Planned | Step
     points: float | None
 
 
@@ -102,10 +103,11 @@ class _Maker:
     def __init__(self, loaded: Loaded, view: View, page: Page, lines: int | None) -> None:
         self.loaded, self.view, self.lines = loaded, view, lines
         model = loaded.model
-        self.trace: Trace = in_symbols(model, loaded.plan)
+        self.trace = of_any_length(in_symbols(model, loaded.plan), loaded.source)
         whole = replace(page, columns=_ALL, rows=_ALL, blocks=_ALL)
         self.formulas: Formulas = formulas_of(self.trace, self.view, whole)
-        self.questions = tuple(self._questions())
+        timed = any(over.length for over in self.trace.over_time)
+        self.questions = tuple(self._of_any_step() if timed else self._questions())
 
     def given_parts(self, drawn: bool = True) -> Iterator[Part]:
         yield Section("Given")
@@ -242,9 +244,15 @@ class _Maker:
         model, marks = self.loaded.model, {}
         if not model.unknown and not self._free:
             marks = {one.id: one.points for one in Exercise(model).questions}
+        steps = {step.id: step for step in self.loaded.plan.steps}
         for wanted in asked(model, self.loaded.plan):
-            step = next(step for step in self.loaded.plan.steps if step.id == wanted.id)
-            yield _Question(wanted, step, marks.get(wanted.text))
+            yield _Question(wanted, steps[wanted.id], marks.get(wanted.text))
+
+    def _of_any_step(self) -> Iterator[_Question]:
+        """What is asked where the number of steps is a letter: once of all that are alike."""
+        ids = [wanted.id for wanted in asked(self.loaded.model, self.loaded.plan)]
+        for step in once_for_all(ids, self.trace, self.loaded.source):
+            yield _Question(Reference(step.id), step, None)
 
     def _instructions(self) -> Iterator[str]:
         """Digits and points, where there are some."""
@@ -263,6 +271,9 @@ class _Maker:
 
     def _words(self, question: _Question, shape: Shape) -> Iterator[str]:
         """What it is, no word on how it is found; its shape where no boxes show it; its points."""
+        names = self.formulas.names
+        if whole_id(question.step.id) in names.deltas:
+            yield f"that is {replace(names, deltas=frozenset()).text(question.step.id)}"
         if question.step.phase == "forward":
             yield question.step.words
         if shape:

@@ -66,8 +66,8 @@ class Block(Struct, frozen=True):
 def step_behind(expr: Expr, over: OverTime) -> int | None:
     """The latest step among the gradients in a formula; None where there are none over time."""
     found = (step_of(quantity(name).by) for name in symbols(expr) if quantity(name).by)
-    latest = min if over.down else max
-    return latest((each[1] for each in found if each and each[0] in over.bases), default=None)
+    latest, bases = min if over.down else max, (*over.bases, *over.beside)
+    return latest((each[1] for each in found if each and each[0] in bases), default=None)
 
 
 def is_later(term: Expr, over: OverTime, t: int) -> bool:
@@ -85,6 +85,11 @@ def families(trace: Trace, over: OverTime) -> Iterator[Family]:
         forms = _forms(found, over, first, rows=True) or _forms(found, over, first, rows=False)
         if forms:
             yield Family(name, base, {t: step.id for t, step in found.items()}, forms)
+
+
+def _most_families(trace: Trace, ways: Iterable[OverTime]) -> tuple[OverTime, tuple[Family, ...]]:
+    """The way to see a list over time in which more of it is one formula for all steps."""
+    return max(((way, (*families(trace, way),)) for way in ways), key=lambda each: len(each[1]))
 
 
 def _over_time(trace: Trace, over: OverTime) -> dict[tuple[str, str], dict[int, Step]]:
@@ -190,8 +195,8 @@ def in_blocks(trace: Trace, shown: Sequence[Step]) -> list[Step | Block]:
     """The steps, those of a family together, each behind what it is computed from."""
     found = {
         id: (over, family)
-        for over in trace.over_time
-        for family in families(trace, over)
+        for over, each in (_most_families(trace, over.ways) for over in trace.over_time)
+        for family in each
         for id in family.ids.values()
     }
     key = {step.id: step.id for step in trace.steps}

@@ -78,14 +78,14 @@ def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     """The shapes of what has the letter of a step in its name, where their number is a letter."""
     found: dict[str, Shape] = {}
     for over in trace.over_time if any(over.length for over in trace.over_time) else ():
+        around = range(-over.last, over.last + 1)
+        places = [plus(each, by) for each in (over.letter, over.length) for by in around]
         for id, shape in shapes.items():
             base, _, step = id.rpartition("_")
             if step == over.letter:
-                around = (plus(over.letter, by) for by in range(-over.last, over.last + 1))
-                others = (*around, over.length, over.first)
-                found |= dict.fromkeys((at_step(base, other) for other in others), shape)
-            elif id in trace.unknown and len(shape) == 2:
-                found[at_step(id, over.letter)] = shape[1:]
+                found |= dict.fromkeys((at_step(base, at) for at in (*places, *over.steps)), shape)
+            elif id in trace.unknown and shape:
+                found |= dict.fromkeys((at_step(id, at) for at in places), shape[1:])
     return found
 
 

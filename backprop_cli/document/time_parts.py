@@ -264,7 +264,7 @@ class OverTimeMaker(Struct, frozen=True):
 
     def sum_over_time(self, step: Step) -> Node | None:
         """Σₜ δₜ hₜ₋₁ᵀ, where the gradient of a shared weight is such a sum; else None."""
-        for over in self.trace.over_time:
+        for over in (way for each in self.trace.over_time for way in each.ways):
             found = summed(step.expr, over, self.trace.bases.first)
             if found is not None:
                 shapes = dict(self.formulas.known.shapes)

@@ -12,11 +12,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.algebra.expr import Op
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import OneLine, names_of
+from backprop_cli.document.step_equations import known
 from backprop_cli.document.view import View
+from backprop_cli.drawing.links_over_time import Links
 from backprop_cli.notation.boxes import width
 from backprop_cli.trace import Array, Step, Trace
 
@@ -86,21 +87,18 @@ class _Reader:
             for step in trace.steps
             if step.phase == "backward" and (by := quantity(step.id).by)
         }
-        self.shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
-        self.shapes |= {id: stated.shape for id, stated in trace.unknown.items()}
-        self.shapes |= {step.id: step.shape for step in trace.steps}
+        self.shapes = known(trace).shapes
 
     def graph(self) -> Graph:
-        forward = [step for step in self.trace.steps if step.phase == "forward"]
-        edges = tuple((name, step.id) for step in forward for name in symbols(step.expr))
-        used = {name for name, _ in edges}
-        vertices = [*self._given(used), *map(self._step, forward)]
-        known = {vertex.id for vertex in vertices}
-        return Graph(
-            self.line.plain(self.trace.title),
-            tuple(vertices),
-            tuple(edge for edge in edges if edge[0] in known),
-        )
+        links = Links.of(self.trace)
+        computed: list[Vertex] = []
+        for step in self.trace.steps:
+            if step.phase == "forward":
+                computed += [self._between(name) for name in links.add(step)]
+                computed.append(self._step(step))
+        given = self._given({name for name, _ in links.edges})
+        vertices = (*given, *computed)
+        return Graph(self.line.plain(self.trace.title), vertices, tuple(links.edges))
 
     def _given(self, used: set[str]) -> Iterator[Vertex]:
         for id, given in self.trace.given.items():
@@ -114,6 +112,11 @@ class _Reader:
     def _step(self, step: Step) -> Vertex:
         kind: Kind = "result" if step.id == self.trace.loss else "computed"
         return self._vertex(step.id, kind, self._formula(step), step.value)
+
+    def _between(self, name: str) -> Vertex:
+        """What a step that is not drawn gives."""
+        title = f"{self.line.dots} {self.line.names.text(name)}"
+        return self._vertex(name, "computed", title, None)
 
     def _formula(self, step: Step) -> str:
         name = self.line.names.text(step.id)

@@ -21,6 +21,7 @@ from backprop_cli.problem.problem_data import Penalty, Problem
 from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values, unroll
 from backprop_cli.problem.text.lexer import FormulaError, stepped
 from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.problem.unrolled import in_letters
 from backprop_cli.trace import Given, Unknown
 
 MAX_EQUATIONS = 1_000
@@ -96,6 +97,7 @@ def _model(
         update=problem.update,
         unknown={name: _trained_or_not(one, name in trained) for name, one in read.unknown.items()},
         letters=letters,
+        aliases=in_letters(read.over_time),
         over_time=read.over_time,
         decaying=_decaying(trained),
     )
@@ -119,6 +121,7 @@ def _outline(read: Equations, trained: tuple[str, ...], start: _Start) -> Outlin
         dict(read.shapes),
         trained,
         start.gradient_of,
+        in_letters(read.over_time),
         gradients=True if start.seeds else None if start.wrong else False,
     )
 

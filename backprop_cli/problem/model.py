@@ -91,7 +91,7 @@ class Model(Struct, frozen=True):
     def backward(self) -> Backward:
         """How gradients are taken of the definitions: of each sample's own loss if asked."""
         return Backward(
-            {**self.definitions, **self.summed},
+            {**_last_picture_first(self.definitions, self.over_time), **self.summed},
             self.seeds,
             self.gradient,
             silent=self.silent,
@@ -154,6 +154,26 @@ class Model(Struct, frozen=True):
             return None
         found = self.bases.counted(id, index)
         return found if all(0 <= i < n for i, n in zip(found, shape, strict=True)) else None
+
+
+def _last_picture_first(
+    definitions: Mapping[str, Expr], over_time: Iterable[OverTime]
+) -> dict[str, Expr]:
+    """The definitions with each layer's pictures last to first: the way back has them in order."""
+    pictures = [over.names for over in over_time if over.of == "picture"]
+    number = {
+        name: n for each in pictures for names in each.values() for n, name in enumerate(names)
+    }
+    layers: list[list[str]] = []
+    for name in definitions:
+        before = number.get(layers[-1][-1]) if layers else None
+        if before is None or number.get(name, -1) < before:
+            layers.append([])
+        layers[-1].append(name)
+    order = (
+        name for layer in layers for name in sorted(layer, key=lambda each: -number.get(each, 0))
+    )
+    return {name: definitions[name] for name in order}
 
 
 def axes_of(

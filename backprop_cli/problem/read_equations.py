@@ -26,7 +26,7 @@ from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.problem.unrolled import Stated, hints, unrolled
 from backprop_cli.readings.formula_text import plain
-from backprop_cli.trace import Given, OverTime, Unknown
+from backprop_cli.trace import Given, OverTime, Unknown, side_by_side
 
 AXES: dict[int, tuple[str, ...]] = {
     0: (),
@@ -118,7 +118,7 @@ def unroll(read: Equations) -> None:
     """Takes what is written once for several steps once for each."""
     sizes = frozenset() if read.numbers else letters_of(read.shapes.values()) | _depths(read)
     found = unrolled(read.problem.equations or (), read.values, read.complaints, sizes)
-    read.stated, read.over_time = found.equations, tuple(found.over_time)
+    read.stated, read.over_time = found.equations, side_by_side(found.over_time)
     read.lengths = found.lengths
     read.lost |= found.lost
     read.hints = hints(read.over_time, read.values)

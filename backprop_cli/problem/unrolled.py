@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from msgspec import Struct, field
@@ -153,6 +153,16 @@ def _bases(each: ForEach, complaints: Complaints) -> dict[Text, str]:
         mark = moved(text.mark, match.start("name"))
         complaints.add(message, mark, f"{name}_{each.letter} = …")
     return found
+
+
+def in_letters(over_time: Iterable[OverTime]) -> dict[str, str]:
+    """What is of any step, or of the last one, where their number is a letter: h_t, and h_T."""
+    lettered = [(over, names) for over in over_time if over.length for names in over.names.items()]
+    return {
+        at_step(base, letter): name
+        for over, (base, names) in lettered
+        for letter, name in ((over.letter, names[0]), (over.length, names[-1]))
+    }
 
 
 def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.problem_file import Source
+from backprop_cli.said.any_number_of_steps import of_any_length
 from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import Request, in_symbols, solve
@@ -27,7 +28,8 @@ def drawable(source: Source, allowed: Allowed) -> Drawable:
         message = "there is nothing to draw: the file has an update and no computation before it"
         raise source.error(Complaint(message))
     if stated.model.unknown:
-        return Drawable(stated, in_symbols(stated.model, stated.plan))
+        trace = in_symbols(stated.model, stated.plan)
+        return Drawable(stated, of_any_length(trace, source, ends=True))
     return Drawable(stated, _solved(source, loaded(source, allowed=allowed), allowed))
 
 

@@ -18,6 +18,7 @@ from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
+from backprop_cli.said.any_number_of_steps import COUNTED, of_any_length
 from backprop_cli.said.derived import of_functions, of_gradient, of_symbols
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import Allowed
@@ -41,9 +42,12 @@ def of_source(
     found = checked(stated_problem, complaints, source, numbers=False, allowed=allowed)
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
-    trace = in_symbols(found.model, found.plan)
-    if any(over.length for over in trace.over_time):
-        trace = _of_any_length(trace, source, index=index)
+    plain = in_symbols(found.model, found.plan)
+    trace = of_any_length(plain, source)
+    if trace is not plain:
+        if index:
+            message = "--index needs a number of steps, and it is a letter here"
+            raise refusal(message, instead=COUNTED, source="--index")
         return of_symbols(trace, shown), shown
     return of_symbols(_by_index(trace, found) if index else trace, shown), shown
 
@@ -129,20 +133,6 @@ def refuse_numbers_only(given: dict[str, bool]) -> None:
 def _no_program() -> NoReturn:
     message = "a program needs numbers, and this file has letters"
     raise refusal(message, instead=f"{_INSTEAD}, or --format text", source="solve")
-
-
-def _of_any_length(trace: Trace, source: Source, *, index: bool) -> Trace:
-    """The trace in the letter that counts the steps, where their number is a letter."""
-    from backprop_cli.derive.any_length import NotAlikeError, in_letters
-
-    instead = "a number of steps, such as `for t in 1..3:`"
-    if index:
-        message = "--index needs a number of steps, and it is a letter here"
-        raise refusal(message, instead=instead, source="--index")
-    try:
-        return in_letters(trace)
-    except NotAlikeError as error:
-        raise source.error(Complaint(str(error), instead=instead)) from None
 
 
 # One quantity by another --------------------------------------------------------------------------
