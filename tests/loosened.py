@@ -43,7 +43,7 @@ EACH = (
     Loosened(
         "room is laid around the rarer ways, too",
         JUDGING + "honest_intervals.py",
-        'if way not in ("every key", "no product"))',
+        "if way not in _RARE)",
         "if way)",
         PERSONS,
     ),

@@ -262,6 +262,27 @@ ask: [Z1, Yhat, dL/dZ1]
         assert graded(problem, one)["dL/dZ1"].verdict == verdict
 
 
+def test_a_function_of_one_key_is_cut_off_where_the_range_of_all_ways_tells_enough() -> None:
+    """sigmoid(7.05) is 0.9991, cut off 0.99: 0.5 (0.99 + 6.97 · 0.01) is then 0.5 (0.99 + 0.06)."""
+    problem = """
+x: [7.05]
+layers: [{weights: [[1]], activation: silu}]
+upstream: {Yhat: [0.5]}
+loss: none
+grading: {precision: {decimals: 2}}
+ask: [Z1, Yhat, dL/dZ1]
+"""
+    gate = np.floor(100 / (1 + np.exp(-7.05))) / 100
+    output = np.floor(100 * 7.05 * gate) / 100
+    slope = gate + np.floor(100 * output * (1 - gate) + 1e-9) / 100
+    found = np.floor(100 * 0.5 * slope) / 100
+    sheet: dict[str, object] = {"Z1": "7.05", "Yhat": f"{output:.2f}"}
+    assert (output, found) == (6.97, 0.52)
+    for typed, verdict in ((found, "correct"), (found + 0.02, "wrong"), (found - 0.04, "wrong")):
+        one = sheet | {"dL/dZ1": f"[{typed:.2f}]"}
+        assert graded(problem, one)["dL/dZ1"].verdict == verdict
+
+
 def test_the_products_with_the_jacobian_of_each_sample_may_be_cut_off_one_by_one() -> None:
     z = np.array([[-1.955, -0.983, 1.054, 2.385], [0.352, 1.679, 0.951, 0.41]])
     y = np.array([[1, 0, 0, 0], [0, 0, 1, 0]])

@@ -266,9 +266,10 @@ class Ways(Struct, dict=True):
             if self._near(untold, _FAR):
                 for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN, untold)
-        elif self._near(told_, _FAR_TOLD) and _has_products(expr):
+        elif self._near(told_, _FAR_TOLD):
+            within = (*_PRODUCTS, *_RARE) if _has_products(expr) else _RARE
             for one in (unit, *_finer(unit)):
-                yield from self._definitely(expr, one, _PRODUCTS, told_)
+                yield from self._definitely(expr, one, within, told_)
 
     def _apart(self, expr: Expr, ways: Iterable[Rounding], number: int = 0) -> Iterator[Rounding]:
         """Those of some ways that may differ in a formula and what is worked out on the way."""
@@ -383,11 +384,10 @@ _MORE = 2
 
 _PRODUCTS: Sequence[Within] = ("only products", "every product", "every product and sum")
 
-
-_USUAL = tuple(way for way in WITHIN if way not in ("every key", "no product"))
+_RARE: Sequence[Within] = ("every key", "no product")
+_USUAL = tuple(way for way in WITHIN if way not in _RARE)
 """What most people do. The others count for themselves, and no room is laid around them: who has
-1/(1 + e^-z) from one key and cuts off all the rest ends two units below anybody else.
-"""
+1/(1 + e^-z) from one key and cuts off all the rest ends two units below anybody else."""
 
 
 def _finer(unit: Unit) -> Iterator[Unit]:
