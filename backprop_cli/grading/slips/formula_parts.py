@@ -165,14 +165,14 @@ def _inputs(case: Case) -> frozenset[str]:
 
 
 def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
-    """What is put for a matrix that is lost: ones, beside what the biases are multiplied by."""
+    """What is put for a factor that is lost: ones, beside what the biases are multiplied by."""
     if case.shape(lost) != ():
         yield _ones(lost)
+    if isinstance(lost, Op) and lost.name == "neg":  # exp(-d) for exp(-beta d)
+        yield num(-1)
     inner = untransposed(lost)
-    if inner is not lost and isinstance(inner, Sym) and (case.shape(inner) or ()) != ():
-        alone = substitute(lost, {inner.name: _ones(inner)})
-        if alone != _ones(lost):
-            yield alone
+    if inner is not lost and isinstance(inner, Sym) and case.shape(inner):
+        yield substitute(lost, {inner.name: _ones(inner)})
 
 
 def _ones(expr: Expr) -> Expr:
