@@ -381,3 +381,11 @@ def test_no_index_has_the_letter_of_a_gate() -> None:
     found = read(text)
     trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
     assert not {*ranges(trace)} & set("ifogc")
+
+
+def test_no_index_has_a_letter_that_stands_below_in_a_name() -> None:
+    text = "shapes: {Wm: [2, 3], x_i: [3]}\nequations:\n  - z = Wm @ x_i\n  - L = sum(z^2)\n"
+    found = read(text)
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    assert len(ranges(trace)) == 2
+    assert not {*ranges(trace)} & set("mi")
