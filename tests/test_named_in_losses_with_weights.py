@@ -57,6 +57,43 @@ def test_a_factor_left_out_of_an_exponent_leaves_its_sign() -> None:
     assert slips(CENTRES, d1=2.0, d2=1.0, phi=np.exp(-0.7 * d)) == ()
 
 
+SCORES = """
+values:
+  E: [[1, 0.2], [0.5, 1.5]]
+  T: [[0.4, -0.2], [0.1, 0.6]]
+  k: [0.2, 0.9]
+equations:
+  - f = E[2] + logsumexp(T + column(E[1]), axis=0)
+  - a = softmax(f)
+  - C = sum(min(a, k))
+  - d = sum((a - k)^2)
+  - L = C + d
+train: [E, T]
+"""
+E, T, K = (
+    np.array([[1, 0.2], [0.5, 1.5]]),
+    np.array([[0.4, -0.2], [0.1, 0.6]]),
+    np.array([0.2, 0.9]),
+)
+PATHS = T + E[0][:, None]
+F = E[1] + np.log(np.exp(PATHS).sum(axis=0))
+A = np.exp(F) / np.exp(F).sum()
+
+
+@pytest.mark.parametrize(
+    ("answers", "named"),
+    [
+        ({"f": E[1] + PATHS.max(axis=0)}, ("wrong-activation",)),
+        ({"f": E[1] + PATHS.max(axis=0) + 0.0137}, ()),
+        ({"f": F, "a": A, "C": np.maximum(A, K).sum()}, ("wrong-activation",)),
+        ({"f": F, "a": A, "C": np.minimum(A, K).sum(), "d": np.sqrt(((A - K) ** 2).sum())},
+         ("power-left-out",)),
+    ],
+)  # fmt: skip
+def test_another_function_has_a_name(answers: dict[str, Any], named: tuple[str, ...]) -> None:
+    assert slips(SCORES, **answers) == named
+
+
 SMOOTHED = """
 x: [1, 2]
 y: [0.9, 0.05, 0.05]
