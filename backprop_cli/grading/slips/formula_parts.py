@@ -34,9 +34,9 @@ from backprop_cli.grading.slips.case import (
     untransposed,
     with_terms_lost_in_each,
 )
+from backprop_cli.grading.slips.exchanged_functions import other_function
 from backprop_cli.grading.slips.forward import is_forward, other_targets
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
-from backprop_cli.grading.slips.other_functions import other_function
 from backprop_cli.grading.slips.pull_backs import softmax_signs_lost
 from backprop_cli.grading.slips.updates_wrong import of_update
 from backprop_cli.operations.table import TABLE
