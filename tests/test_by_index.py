@@ -52,6 +52,15 @@ equations:
   - h = tanh(W @ c + E[3:4, :] @ v)
   - L = cross_entropy(softmax(E @ h), y)
 """,
+    "two-steps": """
+shapes: {x: [2, 3], h_0: [3], W: [3, 3], v: [3], y: [2]}
+equations:
+  - for t in 1..2:
+      - h_t = tanh(W @ h_{t-1} + x[t])
+      - e_t = v @ h_t
+  - L = sum(t in 1..2, (e_t - y[t])^2)
+train: [W, v]
+""",
     "filters": """
 shapes: {X: [2, 4, 4], K: [3, 2, 2, 2], w: [3]}
 equations:
@@ -345,6 +354,14 @@ def test_the_command_writes_entries(tmp_path: Path, format_: str) -> None:
         assert "i = 1 … N · j = 1 … M · m = 1 … K" in " · ".join(done.stdout.splitlines())
 
 
+def test_steps_in_time_are_written_one_by_one() -> None:
+    done = CliRunner().invoke(main, ["derive", "-", "--index"], input=MORE["two-steps"])
+    assert done.exit_code == 0
+    page = " ".join(done.stdout.split())
+    assert "(∂L/∂h₂)ᵢ = ∂L/∂e₂ · vᵢ" in page
+    assert re.search(r"\(∂L/∂h₁\)ᵢ = Σₘ Wₘᵢ · \(∂L/∂h₂\)ₘ · \(1 − h₂ₘ²\) \+ ∂L/∂e₁ · vᵢ", page)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_entries_is_refused_by_name(name: str) -> None:
     done = CliRunner().invoke(main, ["derive", "-", "--index"], input=NETWORKS[name])
@@ -364,3 +381,11 @@ def test_no_index_has_the_letter_of_a_gate() -> None:
     found = read(text)
     trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
     assert not {*ranges(trace)} & set("ifogc")
+
+
+def test_no_index_has_a_letter_that_stands_below_in_a_name() -> None:
+    text = "shapes: {Wm: [2, 3], x_i: [3]}\nequations:\n  - z = Wm @ x_i\n  - L = sum(z^2)\n"
+    found = read(text)
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    assert len(ranges(trace)) == 2
+    assert not {*ranges(trace)} & set("mi")

@@ -202,3 +202,18 @@ def test_a_delta_that_is_asked_for_is_said_to_be_one(name: str) -> None:
     heads = re.findall(r"^ ?\d+  (δ\S*)  that is ∂L/∂z\S*, ", asked, re.MULTILINE)
     assert heads
     assert len(heads) == len(re.findall(r"^ ?\d+  δ", asked, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("columns", "boxes"), [(4, 8), (8, 5), (12, 3), (20, None)])
+def test_boxes_of_a_wide_matrix_stay_on_the_page(
+    columns: int, boxes: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "wide.yaml"
+    weights = [[1 + n for n in range(columns)], [2 - n for n in range(columns)]]
+    layers = f"layers:\n  - {{weights: {weights}}}\nloss: half-squared-error\n"
+    path.write_text(f"x: {weights[0]}\ny: [1, 2]\n{layers}ask: [dL/dW1]\n", encoding="utf-8")
+    asked = handout(path, "text", "--width", "80").partition("Asked")[2]
+    assert max(map(len, asked.splitlines())) <= 80
+    rows = [re.findall("_+", line) for line in asked.splitlines() if line.count("_") > 8]
+    assert rows == ([[boxes * "_"] * columns] * 2 if boxes else [])
+    assert boxes or f"a 2 × {columns} matrix" in asked

@@ -58,6 +58,8 @@ MOST_BLANKS: Final = 60
 _ALL: Final = 10**9  # entries of what is given, since nobody can work with what is left out
 _MOST_LINES: Final = 8  # left free by themselves below a quantity
 _BLANK: Final = Word(8 * "_")
+_SHORTEST: Final = 3  # characters of a box
+_BESIDE: Final = 20  # columns for what a quantity is called, and for brackets
 _NAME: Final = 30 * "_"
 
 
@@ -290,7 +292,11 @@ class _Maker:
         if not sizes or not fits:
             return _BLANK
         rows, columns = sizes if len(sizes) == 2 else (1, *sizes) if self.view.rows else (*sizes, 1)
-        return Grid(tuple(tuple(_BLANK for _ in range(columns)) for _ in range(rows)))
+        room = (self.view.width - _BESIDE) // columns - 2
+        if room < _SHORTEST:
+            return _BLANK
+        cell = Word(min(room, len(_BLANK.text)) * "_")
+        return Grid(tuple(tuple(cell for _ in range(columns)) for _ in range(rows)))
 
     def _room(self, question: _Question) -> int:
         """Lines to work in: more for a matrix than for a number."""

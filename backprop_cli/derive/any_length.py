@@ -248,7 +248,7 @@ def _runs(over: OverTime, first: int, *, back: bool = False, but_one: bool = Fal
     start, end = str(first + but_one), over.length
     if over.down != back:
         start, end = over.length, str(first)
-        start = f"{start}-1" if but_one else start
+        start = f"{start}−1" if but_one else start
     return f"for {over.letter} = {start}, …, {end}"
 
 

@@ -210,10 +210,10 @@ class Indices(Struct):
         return letters[-1]
 
 
-_LETTER = re.compile(r"(\w)\d*(?:_\d+)?")
+_LETTER = re.compile(r"(\w)\d*(?:_\d+)?|(?:[WUVb]|\w_)([a-z])")
 
 
 def indices_beside(names: Iterable[str]) -> Indices:
     """Letters for indices, none that is a name, with the numbers of a layer and a step or without:
-    the gate i of an LSTM is one, too."""
-    return Indices({found[1] for found in map(_LETTER.fullmatch, names) if found})
+    the gate i of an LSTM is one, too. Nor one that stands below in a name, as in Wm."""
+    return Indices({found[1] or found[2] for found in map(_LETTER.fullmatch, names) if found})

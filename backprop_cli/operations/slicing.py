@@ -25,6 +25,8 @@ from backprop_cli.operations.record import (
 from backprop_cli.operations.stable_values import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
+_BY_ENTRY = frozenset({"neg", "add", "sub", "mul", "div"})
+
 Rows: TypeAlias = "list[int]"
 Choice: TypeAlias = "int | tuple[int, int] | Rows | None"
 """What is taken along one axis: one slice, those from a start up to a stop, those of a list of
@@ -37,11 +39,19 @@ def _stack_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     return (len(shapes), *shapes[0])
 
 
-def _row(a: Expr, row: int) -> Expr:
-    """A row; of a transposed matrix it is a column."""
+def _row(a: Expr, row: int, rules: Rules) -> Expr:
+    """A row; of a transposed matrix it is a column, of sums and products that of each part."""
     match a:
         case Op("transpose", (matrix,)):
             return op("at", matrix, index=(None, row))
+        case Op(name, args, options) if name in _BY_ENTRY and not options:
+            shapes, whole = [rules.shape(arg) for arg in args], rules.shape(a)
+            if all(shape in ((), whole) for shape in shapes):
+                parts = (
+                    _row(arg, row, rules) if shape else arg
+                    for arg, shape in zip(args, shapes, strict=True)
+                )
+                return Op(name, tuple(parts))
     return op("at", a, index=(row,))
 
 
@@ -277,7 +287,7 @@ PARTS = (
         _stack_shape,
         lambda *args: np.stack(args),
         arity=None,
-        pullback=lambda g, r, node, rules: tuple(_row(g, i) for i in range(len(node.args))),
+        pullback=lambda g, r, node, rules: tuple(_row(g, i, rules) for i in range(len(node.args))),
         entry=lambda node, index, write: write.at(node.args[index[0]], index[1:]),
         moves=True,
     ),

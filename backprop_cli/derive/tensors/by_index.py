@@ -29,12 +29,12 @@ def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
     one axis throughout (the samples, the units of one layer), so that lines may be put into one
     another; an axis has a second letter where two of its numbers are meant. What has no such
     form (a class decided on, a Jacobian of four axes) keeps its formula, and a Jacobian that
-    nothing uses and nobody asks for is left out.
+    nothing uses and nobody asks for is left out. Steps in time are written one by one.
     """
     writer = _Writer(model, shapes)
     steps = tuple(writer.steps(trace.steps))
     said = {**trace.convention, "indices_run": tuple(writer.counted())}
-    return replace(trace, steps=steps, convention=said)
+    return replace(trace, steps=steps, convention=said, over_time=())
 
 
 class _Writer:

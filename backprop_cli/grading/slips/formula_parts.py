@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final, TypeAlias
 
-from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -27,7 +26,6 @@ from backprop_cli.algebra.expr import (
 from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
-    CONFUSED,
     Case,
     by_one_less,
     other_rows,
@@ -36,6 +34,7 @@ from backprop_cli.grading.slips.case import (
     untransposed,
     with_terms_lost_in_each,
 )
+from backprop_cli.grading.slips.exchanged_functions import other_function
 from backprop_cli.grading.slips.forward import is_forward, other_targets
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.pull_backs import softmax_signs_lost
@@ -96,7 +95,7 @@ def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
     if node.name in _ALONG:
         yield from _other_axis(case, node)
     if is_forward(case):
-        yield from _other_function(case, node)
+        yield from other_function(case, node)
 
 
 # Sums, products, quotients -----------------------------------------------------------------------
@@ -165,14 +164,14 @@ def _inputs(case: Case) -> frozenset[str]:
 
 
 def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
-    """What is put for a matrix that is lost: ones, beside what the biases are multiplied by."""
+    """What is put for a factor that is lost: ones, beside what the biases are multiplied by."""
     if case.shape(lost) != ():
         yield _ones(lost)
+    if isinstance(lost, Op) and lost.name == "neg":  # exp(-d) for exp(-beta d)
+        yield num(-1)
     inner = untransposed(lost)
-    if inner is not lost and isinstance(inner, Sym) and (case.shape(inner) or ()) != ():
-        alone = substitute(lost, {inner.name: _ones(inner)})
-        if alone != _ones(lost):
-            yield alone
+    if inner is not lost and isinstance(inner, Sym) and case.shape(inner):
+        yield substitute(lost, {inner.name: _ones(inner)})
 
 
 def _ones(expr: Expr) -> Expr:
@@ -224,34 +223,6 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
     for other in others:
         options: dict[str, Option] = {**dict(node.options), "axis": other}
         yield "wrong-axis", op(node.name, *node.args, **options)
-
-
-def _other_function(case: Case, node: Op) -> Iterator[Change]:
-    """Another activation, the argument with another sign or scale, a softmax not normalised."""
-    if node.name not in ACTIVATIONS:
-        return
-    (inner,) = node.args
-    if node.name == "exp":
-        yield "term-sign-flipped", op("exp", op("neg", inner))
-        return
-    yield from (("wrong-activation", op(name, inner)) for name in CONFUSED if name != node.name)
-    if node.name != "softmax" and case.shape(inner):
-        yield "wrong-activation", case.softmax(inner)
-    match node.name:
-        case "sigmoid":
-            yield "term-sign-flipped", op("sigmoid", op("neg", inner))
-            yield "wrong-activation", op("sigmoid", op("mul", num(2), inner))  # tanh, moved to 0…1
-        case "tanh":
-            yield "factor-two", op("tanh", op("div", inner, num(2)))
-            yield "wrong-activation", op("div", op("sin", inner), op("cos", inner))  # next key: tan
-        case "relu":
-            yield "wrong-activation", op("abs", inner)
-        case "step" | "sign":
-            yield "wrong-activation", op("sign" if node.name == "step" else "step", inner)
-            yield "term-sign-flipped", op(node.name, op("neg", inner))
-    if node.name == "softmax":
-        yield "normalisation-left-out", op("exp", inner)
-        yield "wrong-activation", op("div", inner, build.sum_along(inner, node.option("axis")))
 
 
 # Quantities --------------------------------------------------------------------------------------

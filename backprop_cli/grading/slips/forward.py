@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice, product
 
+import numpy as np
+
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -38,6 +40,7 @@ from backprop_cli.grading.slips.rows_of_tables import to_all_rows
 from backprop_cli.grading.slips.updates_wrong import is_bias
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.sliding import AXES, axes_of
+from backprop_cli.trace import Array
 
 _LOGARITHMS = frozenset({"xlogy", "log", "logsumexp", "log2", "log10"})
 
@@ -269,9 +272,18 @@ def other_targets(case: Case) -> Iterator[tuple[str, Expr]]:
 
 
 def _is_in_entropy(case: Case, target: str) -> bool:
-    """Whether it stands beside a logarithm: what is compared otherwise is no class."""
+    """Whether it tells classes, beside a logarithm: what is compared otherwise is no class."""
+    given = case.model.given[target].value
+    if not np.isin(given, (-1, 0, 1)).all() and not _shares_out(given):
+        return False  # a weight of the loss, such as α
     beside = (expr for expr in case.model.definitions.values() if target in symbols(expr))
     return any(not in_order(expr).operations.isdisjoint(("xlogy", "log")) for expr in beside)
+
+
+def _shares_out(given: Array) -> bool:
+    """Whether it shares 1 out among the classes of a sample."""
+    sums = (given.sum(axis=axis) for axis in range(given.ndim))
+    return bool((given >= 0).all()) and any(np.allclose(each, 1) for each in sums)
 
 
 def _moved_on(count: int, by: int) -> Expr:

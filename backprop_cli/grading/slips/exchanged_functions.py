@@ -1,0 +1,58 @@
+"""A function in a formula to what is taken for it: another activation, a minimum for a maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case
+
+_TAKEN_FOR: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "maximum": "minimum",
+        "minimum": "maximum",
+        "max": "min",
+        "min": "max",
+        "logsumexp": "max",  # the best path where all add up
+    }
+)
+
+
+def other_function(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
+    """What another function than the one that belongs there gives."""
+    if node.name in ACTIVATIONS:
+        yield from _other_activation(case, node)
+    if other := _TAKEN_FOR.get(node.name):
+        yield "wrong-activation", Op(other, node.args, node.options)
+    match node:
+        case Op("sum", (Op("pow", (inner, Num(value=2))),)):  # a length where its square belongs
+            yield "power-left-out", op("norm", inner, **dict(node.options))
+
+
+def _other_activation(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
+    """Another activation, the argument with another sign or scale, a softmax not normalised."""
+    (inner,) = node.args
+    if node.name == "exp":
+        yield "term-sign-flipped", op("exp", op("neg", inner))
+        return
+    yield from (("wrong-activation", op(name, inner)) for name in CONFUSED if name != node.name)
+    if node.name != "softmax" and case.shape(inner):
+        yield "wrong-activation", case.softmax(inner)
+    match node.name:
+        case "sigmoid":
+            yield "term-sign-flipped", op("sigmoid", op("neg", inner))
+            yield "wrong-activation", op("sigmoid", op("mul", num(2), inner))  # tanh, moved to 0…1
+        case "tanh":
+            yield "factor-two", op("tanh", op("div", inner, num(2)))
+            yield "wrong-activation", op("div", op("sin", inner), op("cos", inner))  # next key: tan
+        case "relu":
+            yield "wrong-activation", op("abs", inner)
+        case "step" | "sign":
+            yield "wrong-activation", op("sign" if node.name == "step" else "step", inner)
+            yield "term-sign-flipped", op(node.name, op("neg", inner))
+    if node.name == "softmax":
+        yield "normalisation-left-out", op("exp", inner)
+        yield "wrong-activation", op("div", inner, build.sum_along(inner, node.option("axis")))
