@@ -196,6 +196,21 @@ def test_states_with_the_one_before_the_first() -> None:
     assert (report.first_wrong, report["h_3"].verdict) == ("h_2", "correct")
 
 
+def test_states_of_steps_that_run_down() -> None:
+    """The array has no row for g_4, which is given, or one."""
+    lines = [{"for t in 3..1": ["g_t = tanh(w * g_{t+1} + x[t])"]}, "L = sum(g_1)"]
+    x, w, last = np.array([0.3, -0.2, 0.5]), 0.7, np.array([0.1, 0.4])
+    data = {"values": {"x": x, "w": w, "g_4": last}, "equations": lines}
+    g = [last]
+    for one in x[::-1]:
+        g.insert(0, np.tanh(w * g[0] + one))
+    for rows in (g, g[:-1]):
+        report = backprop.load(data).check({"g": np.array(rows), "L": g[0].sum()})
+        assert {one.id for one in report if one.verdict == "correct"} == {"g_1", "g_2", "g_3", "L"}
+    report = backprop.load(data).check({"g": np.array(g[1:]), "L": g[0].sum()})
+    assert "g_1" not in {one.id for one in report if one.verdict == "correct"}
+
+
 def test_gates_by_their_letter_alone() -> None:
     gates = {name: np.random.default_rng(3).normal(size=(1, 1)) for name in "zrh"}
     layer = {"type": "gru", "input_weights": gates, "recurrent_weights": gates}

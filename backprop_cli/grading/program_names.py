@@ -170,15 +170,15 @@ def named_together(names: Mapping[str, int | None], known: Quantities) -> dict[s
 def in_parts(name: str, shape: Shape, known: Quantities) -> tuple[str, ...]:
     """The ids of what an array holds behind each other: pictures of a batch, steps of a sequence.
 
-    `Z1[0]` is Z1_1 then. All of them are there, or, with the one before the first, h_0, one more;
-    they are along the first axis, or else along the last. None where it is no such array.
+    `Z1[0]` is Z1_1 then. All that is worked out is there, and perhaps what the steps start from,
+    h_0; they are along the first axis, or else along the last. None where it is no such array.
     """
     *above, leaf = _parts(name) or [""]
     plain = "/".join([*above, _one_of(leaf)])
     for count in dict.fromkeys((*shape[:1], *shape[-1:])):
         for first in (1, 0):
             ids = _run(plain, first, count, prod(shape) // max(count, 1), known)
-            if ids and not _is_one(f"{plain}_{count + first}", known):
+            if ids and not _is_worked_out(f"{plain}_{count + first}", known):
                 return ids
     return ()
 
@@ -270,6 +270,11 @@ def _fits(known: Quantities, id: str, numbers: int | None) -> bool:
 
 def _is_one(name: str, known: Quantities) -> bool:
     return isinstance(meant(name, known), Reference)
+
+
+def _is_worked_out(name: str, known: Quantities) -> bool:
+    found = meant(name, known)
+    return isinstance(found, Reference) and not known.is_given(found.whole)
 
 
 def _sized(name: str, known: Quantities, numbers: int) -> str | None:

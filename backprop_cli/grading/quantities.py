@@ -70,6 +70,10 @@ class Quantities:
         id = f"Z{len(self._model.problem.layers or ())}"
         return id if id in self.shapes else None
 
+    def is_given(self, id: str) -> bool:
+        """Whether the problem states it."""
+        return id in self._model.given
+
     def is_id(self, text: str) -> bool:
         """Whether `text` is an id as it stands."""
         return text in self.shapes
