@@ -40,6 +40,7 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
+_ANOTHER_LOSS: Final = "other-loss"
 _MEAN: Final = "mean-sum-confused"
 _A_FACTOR: Final = frozenset({"factor-left-out", "upstream-left-out"})
 _MOST_COUNTED: Final = 1_000_000
@@ -90,7 +91,7 @@ class ProgramDetector:
         known = [one for one in wrong.candidates if one[0] not in GENERAL]
         seen = by_numbers(self.judge, wrong, self.numbers)
         scaled = "constant-factor" in seen
-        losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
+        losses = [one for one in wrong.candidates if one[0] == _ANOTHER_LOSS and not scaled]
         brackets = [one for one in wrong.candidates if one[0] in _IN_BRACKETS]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
@@ -110,6 +111,8 @@ class ProgramDetector:
             if {*found} & _OF_ONE_LESS:
                 found += self._giving(wrong, [p for p in wrong.candidates if p[0] == "complement"])
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
+        if found == [_ANOTHER_LOSS]:  # of which another target is a part
+            found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]
         found = found or seen or self._of_code(wrong)
         if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said
             found += self._giving(wrong, [one for one in wrong.candidates if one[0] in OF_CODE])
