@@ -91,6 +91,7 @@ def wrong(submission: Submission) -> dict[str, str]:
         ("dloss_dA1", "dL/dH1"),
         ("W1_gradient", "dL/dW1"),
         ("AL", "Yhat"),
+        ("hidden_layer", "H1"),
         ("logits", "Z2"),
         ("dscores", "dL/dZ2"),
         ("dL_dlogits", "dL/dZ2"),
@@ -102,7 +103,7 @@ def test_names_are_read_as_programs_keep_them(name: str, id: str) -> None:
     assert meant(name, desk().grader.quantities()) == Reference(id)
 
 
-@pytest.mark.parametrize("name", ["epochs", "dW7", "grads/Q", "", "A9"])
+@pytest.mark.parametrize("name", ["epochs", "dW7", "grads/Q", "", "A9", "dhidden"])
 def test_other_names_mean_nothing(name: str) -> None:
     assert isinstance(meant(name, desk().grader.quantities()), Unknown)
 

@@ -54,6 +54,7 @@ _OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 _BY_OTHER = {other: name for name, others in _OTHER_NAMES.items() for other in others}
+_HIDDEN: Final = frozenset({"hidden", "hidden_layer"})
 _LOGITS: Final = frozenset("logits scores zl".split())
 
 
@@ -143,6 +144,8 @@ def _of_gate(letter: str, gate: str, known: Quantities) -> list[str]:
 
 def _of_others(plain: str, known: Quantities) -> Iterator[str]:
     """What else people call Ŷ, L, X, Y and the last Z, each with what is before and behind it."""
+    if plain.casefold() in _HIDDEN:  # and no dhidden, in which many put the mask of the ReLU
+        yield "H"
     before = "d" if plain[:1] == "d" and _first(plain[1:].lstrip("_"), known) else ""
     rest = plain[len(before) :].lstrip("_")
     new = rest.startswith("new_") or rest.endswith("_new")
