@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from seeded_bugs.shared_weights import TIED
 
 import backprop_cli as backprop
 
@@ -147,3 +149,27 @@ def test_a_softmax_for_sigmoids_and_a_penalty_without_the_wrong_row(kind: str) -
     softmax = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     assert "wrong-axis" in slips(problem, right, "dW1", rows.astype(kind))
     assert "wrong-activation" in slips(problem, right, "Yhat", softmax.astype(kind))
+
+
+@pytest.mark.parametrize("beta", [4, 5, 6])
+@pytest.mark.parametrize(
+    ("line", "without", "id"),
+    [
+        ("J = rec + beta * kl", "J = rec + kl", "J"),
+        ("drho = beta * (", "drho = (", "dJ/drho_hat"),
+    ],
+)
+def test_a_factor_left_out_that_is_a_count_may_be_a_mean(
+    beta: int, line: str, without: str, id: str
+) -> None:
+    """5 samples of 4 entries: a lost 4 or 5 gives the numbers of a mean, a lost 6 does not."""
+    lines = [each.replace("0.6", str(beta)) for each in TIED.problem["equations"]]
+    data, given = TIED.problem | {"equations": lines}, TIED.given | {"beta": beta}
+    network = replace(TIED, problem=data, given=given)
+    assert line in network.source
+    problem = backprop.load(data)
+    assert problem.check(network.run(network.source, "float64")).passed
+    report = problem.check(network.run(network.source.replace(line, without), "float64"))
+    assert report.first_wrong == id
+    assert {"factor-left-out", "upstream-left-out"} & {*report[id].slips}
+    assert ("mean-sum-confused" in report[id].slips) == (beta < 6)

@@ -261,3 +261,32 @@ def test_where_there_is_an_a_its_gradient_is_none_of_h() -> None:
     text["values"]["x"] = text["values"].pop("a")
     text["equations"][0] = "h = tanh(x @ v)"
     assert "dL/dh" in {result.id for result in backprop.load(text).check({"da": ds @ w.T})}
+
+
+def test_hard_labels_for_smoothed_ones() -> None:
+    """P − T where P − S belongs is another target, whatever loss it may be the gradient of."""
+    random = np.random.default_rng(61)
+    z, t = random.normal(size=(5, 3)), np.eye(3)[[0, 2, 1, 1, 0]]
+    lines = ["S = 0.9 * T + 0.1 / 3", "p = log_softmax(Z, axis=1)", "L = -sum(S * p) / 5"]
+    problem = backprop.load({"values": {"Z": z, "T": t}, "equations": lines, "train": ["Z"]})
+    p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    s = 0.9 * t + 0.1 / 3
+    right = {"S": s, "p": p, "dZ": (np.exp(p) - s) / 5}
+    assert problem.check(right).passed
+    assert "wrong-operand" in problem.check(right | {"dZ": (np.exp(p) - t) / 5})["dL/dZ"].slips
+
+
+@pytest.mark.parametrize("name", ["softmax", "sigmoid"])
+def test_a_minus_lost_in_the_exponent(name: str) -> None:
+    z = np.random.default_rng(62).normal(size=(4, 3))
+    axis = ", axis=1" if name == "softmax" else ""
+    lines = [f"p = {name}(z{axis})", "L = sum(p * p)"]
+    problem = backprop.load({"values": {"z": z}, "equations": lines})
+
+    def worked_out(z: Any) -> Any:
+        powers = np.exp(z)
+        return powers / (powers.sum(axis=1, keepdims=True) if axis else 1 + powers)
+
+    assert problem.check({"p": worked_out(z)})["p"].verdict == "correct"
+    slips = problem.check({"p": worked_out(-z)})["p"].slips
+    assert {"term-sign-flipped", "complement"} <= {*slips}

@@ -103,6 +103,63 @@ def test_values_and_all_gradients_are_those_of_pytorch(seed: int) -> None:
             same(f"dL/d{name}", one.grad if drawn.rows else one.grad.T)
 
 
+def in_a_batch(drawn: Drawn, channels_last: bool) -> dict[str, Array]:
+    """The arrays of a program that keeps all pictures in one: N × C × H × W, or N × H × W × C."""
+    found, made = drawn.worked_out()
+    arrays = {name: one.detach().numpy() for name, one in found.items()}
+    arrays |= {f"d{name}": one.grad.numpy() for name, one in (found | made).items() if name != "L"}
+    if not drawn.rows:
+        batch = ("H3", "Z4", "H4", "Z5", "Yhat")
+        turned = {*batch, *(f"d{name}" for name in batch)}
+        arrays = {name: one.T if name in turned else one for name, one in arrays.items()}
+    for name, one in arrays.items():
+        if channels_last and one.ndim == 4:
+            arrays[name] = one.transpose((2, 3, 1, 0) if name == "dK1" else (0, 2, 3, 1))
+    return arrays
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_arrays_of_a_whole_batch_are_read_picture_by_picture(
+    seed: int, channels_last: bool
+) -> None:
+    drawn = Drawn(seed)
+    report = backprop.load(drawn.file).check(in_a_batch(drawn, channels_last))
+    assert {one.verdict for one in report} <= {"correct", "missing"}
+    read = {one.id for one in report if one.verdict == "correct"}
+    assert {"Z1_1", "Z1_2", "H2_2", "dL/dH1_1", "dL/dZ1_2", "dL/dK1", "dL/db1", "dL/dX"} <= read
+    assert not [text for text in report.remarks if "no quantity" in text]
+
+
+def test_one_wrong_picture_of_a_batch_is_placed() -> None:
+    """Its number as the program counts, and no other picture."""
+    drawn = Drawn(0)
+    arrays = in_a_batch(drawn, channels_last=False)
+    arrays["dZ1"] = arrays["dZ1"].copy()
+    arrays["dZ1"][1] *= 5
+    del arrays["dK1"], arrays["db1"], arrays["dX"]
+    report = backprop.load(drawn.file).check(arrays)
+    assert [one.id for one in report if one.verdict == "wrong"] == ["dL/dZ1_2"]
+    assert report["dL/dZ1_2"].message.startswith("dZ1[1] ")
+
+
+def test_one_array_with_its_channels_last_is_wrong_among_others() -> None:
+    drawn = Drawn(6)
+    first, last = (in_a_batch(drawn, channels_last) for channels_last in (False, True))
+    assert first["Z1"].shape[1] == 2
+    report = backprop.load(drawn.file).check(first | {"Z1": last["Z1"]})
+    assert report["Z1_1"].verdict == "wrong"
+    assert report["H1_1"].verdict == "correct"
+
+
+def test_a_batch_that_lacks_a_picture_is_no_batch_of_these() -> None:
+    drawn = Drawn(0)
+    arrays = in_a_batch(drawn, channels_last=False)
+    report = backprop.load(drawn.file).check({"Z1": arrays["Z1"][:1], "Yhat": arrays["Yhat"]})
+    assert [one.id for one in report] == ["Yhat"]
+    assert any("no quantity `Z1`" in text for text in report.remarks)
+
+
 @pytest.mark.parametrize("format_", ["python", "pytorch"])
 def test_a_program_has_the_same_loss(format_: str) -> None:
     """A program in PyTorch asserts that autograd has the same gradients."""

@@ -17,7 +17,8 @@ from seeded_bugs.programs import COLUMNS, ROWS
 import backprop_cli as backprop
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Desk
-from backprop_cli.grading.quantities import Unknown, meant
+from backprop_cli.grading.program_names import meant
+from backprop_cli.grading.quantities import Unknown
 from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.grading.sheets.array_sheet import float_type
 from backprop_cli.problem import array_files
@@ -84,13 +85,25 @@ def wrong(submission: Submission) -> dict[str, str]:
         ("params_new/W1", "W1_new"),
         ("dL/dW1", "dL/dW1"),
         ("W1'", "W1_new"),
+        ("dL_dW1", "dL/dW1"),
+        ("dLdW1", "dL/dW1"),
+        ("dJ_dW1", "dL/dW1"),
+        ("dloss_dA1", "dL/dH1"),
+        ("W1_gradient", "dL/dW1"),
+        ("AL", "Yhat"),
+        ("hidden_layer", "H1"),
+        ("logits", "Z2"),
+        ("dscores", "dL/dZ2"),
+        ("dL_dlogits", "dL/dZ2"),
+        ("loss_new", "L_new"),
+        ("updated_W1", "W1_new"),
     ],
 )
 def test_names_are_read_as_programs_keep_them(name: str, id: str) -> None:
     assert meant(name, desk().grader.quantities()) == Reference(id)
 
 
-@pytest.mark.parametrize("name", ["epochs", "dW7", "grads/Q", "", "A9"])
+@pytest.mark.parametrize("name", ["epochs", "dW7", "grads/Q", "", "A9", "dhidden"])
 def test_other_names_mean_nothing(name: str) -> None:
     assert isinstance(meant(name, desk().grader.quantities()), Unknown)
 

@@ -276,10 +276,11 @@ SURGERY = {  # what an id is taken apart or made by, beside its parser and its w
 ELSEWHERE = {  # what looks alike and is something else
     "classroom/practice_sheet.py": {"a cut"},  # the brackets of a matrix as it is typed
     "classroom/rosters.py": {"a look", "a cut"},  # the sign in an address of mail, and its name
-    "grading/quantities.py": {"an ending"},  # what programs call their arrays
+    "grading/program_names.py": {"an ending"},  # what programs call their arrays
     "notation/structure_forms.py": {"a cut"},  # the brackets of a list of rows
     "notation/tex.py": {"a step"},  # a column of TeX
     "problem/ids.py": {"a step", "a look"},  # advice: W1@1 for W1@0; quotes around an entry
+    "grading/sheets/stored_ways.py": {"an entry"},  # a part of an array, as NumPy writes it
     "grading/sheets/plain_sheet.py": {"an entry"},  # characters of an expression
     "python/graph_windows.py": {"an entry"},  # channels of a picture in a formula
     "python/onnx_sequences.py": {"an entry"},  # rows of a sequence in a formula

@@ -20,7 +20,7 @@ from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import followed
 from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
-from backprop_cli.grading.quantities import meant
+from backprop_cli.grading.program_names import meant
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import (

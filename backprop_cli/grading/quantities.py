@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import entry_id, plain_id, typed_derivative
+from backprop_cli.algebra.quantity import entry_id, plain_id
 from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
@@ -64,6 +63,16 @@ class Quantities:
             if len(self._found) < _MOST_KEPT:
                 self._found[text] = found
         return found
+
+    @property
+    def logits(self) -> str | None:
+        """What the last layer of a network is before its activation."""
+        id = f"Z{len(self._model.problem.layers or ())}"
+        return id if id in self.shapes else None
+
+    def is_given(self, id: str) -> bool:
+        """Whether the problem states it."""
+        return id in self._model.given
 
     def is_id(self, text: str) -> bool:
         """Whether `text` is an id as it stands."""
@@ -143,98 +152,3 @@ def _ways(index: Index, shape: Shape, bases: Index) -> Iterator[Index]:
         yield from ((bases[0], index[0]),) if shape[0] == 1 else ()
     elif not shape and all(number == base for number, base in zip(index, bases, strict=False)):
         yield ()
-
-
-# Names from elsewhere -----------------------------------------------------------------------------
-
-
-_GRADIENTS: Final = frozenset("grads grad gradients gradient d_params dparams derivatives".split())
-_NEW: Final = frozenset("new updated after new_params params_new".split())
-_PARTS = re.compile(r"""\[\s*["']([^"'\]]+)["']\s*\]|[./]|->""")
-_UNDERLINE = re.compile(r"(?<=[A-Za-z])_(?=\d)")
-_ACTIVATED = re.compile(r"(?<![A-Za-z])(d?)[Aa](?=\d|$|_new)|(?<=grad_)[Aa](?=\d|$)")
-_OF_GRADIENT = re.compile(r"^(?:grad_?|d_?)")
-_DELTA = re.compile(r"(?:delta|δ)_?(\d*)")
-_LAYER = re.compile(r"(.+)\.(weight|bias)(\.grad)?")
-_OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "Yhat": tuple("y_hat yhat y_pred ypred pred preds predictions probs p out output".split()),
-        "L": tuple("loss cost j error total_loss".split()),
-        "X": ("a0", "inputs", "input", "x_train"),
-        "Y": ("target", "targets", "y_true", "labels", "t", "y_train"),
-    }
-)
-_BY_OTHER = {other: name for name, others in _OTHER_NAMES.items() for other in others}
-
-
-def meant(name: str, known: Quantities) -> Reference | Unknown:
-    """The quantity that a name of a program stands for, or what is said of one that has none.
-
-    The name as it is comes first, then what is left without its dictionary or object (a dictionary
-    of gradients makes W1 the gradient of W1), then what else people write for H, Ŷ and L.
-    """
-    first = known.named(name)
-    if isinstance(first, Reference) or "may mean several" in first.message:
-        return first
-    for way in _other_names(name, known):
-        found = known.named(way)
-        if isinstance(found, Reference):
-            return found
-    return first
-
-
-def _other_names(name: str, known: Quantities) -> Iterator[str]:
-    for leaf, prefix, ending in _without_containers(name):
-        for plain in _spelled(leaf, known):
-            if prefix or ending:
-                yield f"{prefix}{plain}{ending}"
-            else:
-                yield plain
-            if prefix:
-                yield plain  # grads/dW1
-
-
-def _without_containers(name: str) -> Iterator[tuple[str, str, str]]:
-    """What stands in dictionaries and objects, with what these make of it."""
-    parts = [part.strip() for part in _PARTS.sub(r"/\1", name).split("/") if part.strip()]
-    yield name, "", ""
-    if (pair := typed_derivative(name)) and f"d{pair[0]}".casefold() not in _GRADIENTS:
-        return  # ∂p/∂z is no z in a dictionary p
-    for start in range(1, len(parts)):
-        above = {part.casefold() for part in parts[:start]}
-        prefix = "d" if above & _GRADIENTS else ""
-        yield "/".join(parts[start:]), prefix, "_new" if above & _NEW else ""
-    for ending in (".grad", "_grad", "/grad"):
-        if name.casefold().endswith(ending):
-            leaf = _PARTS.sub(r"/\1", name[: -len(ending)]).rpartition("/")[2]
-            yield leaf, "d", ""
-
-
-def _spelled(leaf: str, known: Quantities) -> Iterator[str]:
-    """A name, and what stands for it in the letters of this product: A1 is H1, delta2 is ∂L/∂Z2.
-
-    Where there is an a, da is none of ∂L/∂h.
-    """
-    yield leaf
-    plain = _UNDERLINE.sub("", leaf)
-    yield plain
-    if _OF_GRADIENT.sub("", plain) not in known.shapes:
-        yield _ACTIVATED.sub(r"\1H", plain)
-    if found := _DELTA.fullmatch(plain):
-        yield f"dZ{found[1]}"
-    gradient = plain[:1] == "d" and plain[1:].lstrip("_").casefold() in _BY_OTHER
-    other = plain[1:].lstrip("_") if gradient else plain
-    if (first := _BY_OTHER.get(other.casefold())) is not None:
-        yield ("d" if gradient else "") + first
-
-
-def layers_named(names: Collection[str]) -> dict[str, str]:
-    """`0.weight` and `fc2.bias` of a state dict as W1 and b2: layers in the order they stand in."""
-    found = {name: match for name in names if (match := _LAYER.fullmatch(name)) is not None}
-    order = list(dict.fromkeys(match[1] for match in found.values()))
-    return {
-        name: ("d" if match[3] else "")
-        + ("W" if match[2] == "weight" else "b")
-        + str(order.index(match[1]) + 1)
-        for name, match in found.items()
-    }

@@ -161,15 +161,44 @@ def from_json(data: bytes) -> tuple[str | None, dict[str, Leaf]] | None:
 
 
 def flat(tree: Mapping[str, Any], above: str = "", depth: int = 0) -> dict[str, Any]:
-    """Dictionaries within dictionaries as one, `grads/W1` being the W1 of grads."""
+    """Dictionaries within dictionaries as one, `grads/W1` being the W1 of grads.
+
+    So are lists of dictionaries, or of arrays of several shapes, their items counted from 0.
+    """
     found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{above}{key}"
+    for key, leaf in tree.items():
+        name, value = f"{above}{key}", _by_place(leaf)
         if isinstance(value, Mapping) and depth < _DEEPEST:
             found |= flat(value, f"{name}/", depth + 1)
         else:
             found[name] = value
     return found
+
+
+def _by_place(leaf: Any) -> Any:
+    """A list of arrays with a shape each, or of dictionaries, by their places; all else as it is.
+
+    None holds the place of what there is not: [None, W1, W2].
+    """
+    if not isinstance(leaf, (list, tuple)):
+        return leaf
+    items = {place: item for place, item in enumerate(leaf) if item is not None}
+    shapes = {_extent(item) for item in items.values()}
+    several = len(shapes) > 1 or len(items) < len(leaf)
+    arrays = several and all(shapes) and any(map(_is_array, items.values()))
+    return items if arrays or any(isinstance(item, Mapping) for item in leaf) else leaf
+
+
+def _is_array(item: Any) -> bool:
+    return hasattr(item, "shape") or len(_extent(item)) > 1
+
+
+def _extent(item: Any) -> tuple[int, ...]:
+    """The shape of an array, or of lists by the first of each; () of a number."""
+    if hasattr(item, "shape"):
+        return tuple(item.shape)
+    inside = isinstance(item, (list, tuple))
+    return (len(item), *(_extent(item[0]) if item else ())) if inside else ()
 
 
 def as_array(leaf: Any) -> Array | None:

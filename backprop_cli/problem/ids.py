@@ -31,7 +31,7 @@ from backprop_cli.operations.updates import Terms
 from backprop_cli.problem.typed_numbers import shown
 
 _delta = partial(re.fullmatch, r"(?:delta|δ)_?(\d+)", flags=re.IGNORECASE)
-_PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
+_PREFIXES = ("∇", "nabla_", "nabla", "gradient_", "grad_", "grad")
 _LOSSES = frozenset("E J C L".split())  # a small e is the error y − ŷ
 _LOSS_WORDS = frozenset(
     "loss cost e_total etotal total_loss total_error total_cost sse mse".split()
@@ -282,7 +282,9 @@ def _renamed(name: str, aliases: Mapping[str, str]) -> str:
     return name if first is None or read.by else replace(read, name=first).id
 
 
-_after = re.compile(r"new_?(.+)|(.+?)(?:'+|\^?\+|_?[({^]*(?:new|updated)[)}]*)").fullmatch
+_after = re.compile(
+    r"(?:new|updated)_?(.+)|(.+?)(?:'+|\^?\+|_?[({^]*(?:new|updated)[)}]*)"
+).fullmatch
 
 
 def _primed(name: str) -> str:
@@ -291,11 +293,15 @@ def _primed(name: str) -> str:
     return new_id(found[1] or found[2]) if found else name
 
 
+_quotient = re.compile(r"^d(?:(L|J|E|C|loss|cost|error)_?|(\w+?)_)d(?=[^\W\d_])", re.IGNORECASE).sub
+"""dL_dW1, dLdW1: a derivative in a name of Python's, which has no stroke."""
+
+
 def in_letters(name: str) -> str:
-    """Ŷ as Yhat, ∂ as d, μ as mu, σ² as var, raised and lowered digits as digits."""
+    """Ŷ as Yhat, ∂ as d, μ as mu, σ² as var, digits as digits, dL_dW1 as dL/dW1."""
     plain = name.replace("σ²⁽", "var").replace("σ²", "var").translate(_SIGNS)
     decomposed = unicodedata.normalize("NFD", plain)
-    return "".join(decomposed.replace("\u0302", "hat").split())
+    return _quotient(r"d\1\2/d", "".join(decomposed.replace("\u0302", "hat").split()))
 
 
 NAMED = Terms(Sym("gradient"), Sym, Sym, Sym)

@@ -205,13 +205,22 @@ def _targets_meant(array: Array, units: int, count: int | None, problem: Problem
     """What was probably meant by targets of another shape: a column, or class numbers."""
     if array.ndim == 2 and count is None and array.shape == (units, 1):
         return f"y: [{', '.join(f'{value:g}' for value in array[:6, 0])}{', …' * (units > 6)}]"
-    first = problem.convention.indices
-    classes = (array == array.round()) & (array >= first) & (array < units + first)
-    if array.size == (count or 1) and units > 1 and bool(classes.all()):
-        flat = ", ".join(f"{value:g}" for value in array.ravel()[:6])
-        more = ", …" if array.size > 6 else ""
-        return f"y: {{labels: [{flat}{more}], classes: {units}}} where these are class numbers"
-    return None
+    bases = dict.fromkeys((problem.convention.indices, 0))
+    first = next((base for base in bases if _are_classes(array, base, units)), None)
+    if array.size != (count or 1) or units < 2 or first is None:
+        return None
+    flat = ", ".join(f"{value:g}" for value in array.ravel()[:6])
+    more = ", …" if array.size > 6 else ""
+    labels = f"y: {{labels: [{flat}{more}], classes: {units}}}"
+    if first != problem.convention.indices:
+        labels += f" and convention: {{indices: {first}}}"
+    return f"{labels} where these are class numbers"
+
+
+def _are_classes(array: Array, first: int, units: int) -> bool:
+    """Whether these may be the numbers of classes that count from the first."""
+    whole = array == array.round()
+    return bool((whole & (array >= first) & (array < units + first)).all())
 
 
 def _check_values(y: Values, array: Array, problem: Problem, complaints: Complaints) -> None:

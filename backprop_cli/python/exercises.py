@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
 from backprop_cli.formats.registry import HANDOUTS, written
-from backprop_cli.grading.quantities import Unknown, meant
+from backprop_cli.grading.program_names import meant
+from backprop_cli.grading.quantities import Unknown
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission, of_entry
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike

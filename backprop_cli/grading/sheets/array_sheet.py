@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite, nan
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct, field
@@ -14,12 +14,13 @@ from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise
-from backprop_cli.grading.quantities import Quantities, layers_named, meant
+from backprop_cli.grading.program_names import in_parts, meant, named_together
+from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sentences import tolerances
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.measured import moved, terms_behind
-from backprop_cli.grading.sheets.stored_ways import Stored, as_declared, stored, ways
+from backprop_cli.grading.sheets.stored_ways import Found, Stack, Stored, as_declared, stored, ways
 from backprop_cli.grading.sheets.typed_arrays import ArrayCells, distance
 from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
@@ -27,9 +28,6 @@ from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import printable, shown
 from backprop_cli.readings.units import EPSILONS, FloatType, largest
 from backprop_cli.trace import Array
-
-Found: TypeAlias = "tuple[str, np.ndarray[Any, np.dtype[Any]]]"
-"""What an array is called by the program, and what is in it."""
 
 _DIGITS: Final = 8
 """A number with so many significant digits was computed, by a program or a calculator."""
@@ -159,6 +157,7 @@ class ArraySheets(Struct):
             one.remark(f"{shown(name)} is not read: {why}")
         named = one.named(leaves)
         arrays = {id: array for id, (_, array) in named.items()}
+        arrays |= {stack.name: stack.array for stack in one.stacks}
         rtol = self.exercise.model.problem.grading.rtol
         kind = kind or float_type(arrays, rtol)
         one.fill(named, kind)
@@ -198,6 +197,7 @@ class _OneSheet(Struct):
     file: str
     answers: dict[str, Answer] = field(default_factory=dict)
     remarks: list[tuple[str, Mark]] = field(default_factory=list)
+    stacks: list[Stack] = field(default_factory=list)
 
     def remark(self, text: str) -> None:
         """Says something that spoils nothing else."""
@@ -206,18 +206,20 @@ class _OneSheet(Struct):
 
     def named(self, leaves: Mapping[str, Any]) -> dict[str, Found]:
         """The arrays by the ids of what they are; unknown names are told."""
-        known, layers = self.sheets.known, layers_named(leaves)
+        known = self.sheets.known
+        arrays = {name: _array(leaf) for name, leaf in leaves.items()}
+        sizes = {name: None if one is None else one.size for name, one in arrays.items()}
+        others = named_together(sizes, known)
         found: dict[str, Found] = {}
-        for name, leaf in leaves.items():
-            array = leaf if isinstance(leaf, np.ndarray) else as_array(leaf)
-            named = meant(name, known)
-            if not isinstance(named, Reference) and name in layers:
-                named = known.named(layers[name])
+        for name, array in arrays.items():
+            named = meant(others.get(name, name), known)
             if isinstance(named, Reference) and named.index is None:
                 if array is None:
                     self.refuse(named.whole, name, "this is no array of numbers")
                 else:
                     self._take(found, named.whole, name, array)
+            elif array is not None and (ids := in_parts(name, array.shape, known)):
+                self.stacks.append(Stack(name, ids, array))
             else:
                 self._unknown(array, getattr(named, "message", "it is one entry alone"))
         return found
@@ -245,13 +247,13 @@ class _OneSheet(Struct):
 
     def fill(self, named: Mapping[str, Found], kind: FloatType) -> None:
         """Puts every array where it belongs, as the problem writes it."""
-        arrays = {id: np.asarray(array, dtype=float) for id, (_, array) in named.items()}
-        shapes = {id: self.sheets.known.shape(id) for id in arrays}
-        way = stored(self.sheets.exercise, self.sheets.ways, arrays, shapes)
-        if way.affine is not None:
+        shape = self.sheets.known.shape
+        way = stored(self.sheets.exercise, self.sheets.ways, named, self.stacks, shape)
+        if way.words is not None:
             self.remark(way.words)
-        for id, value in arrays.items():
-            self._answer(id, named[id][0], as_declared(way, id, value, shapes[id]), kind)
+        for id, (name, array) in way.apart(named, self.stacks).items():
+            value = np.asarray(array, dtype=float)
+            self._answer(id, name, as_declared(way, id, value, shape(id)), kind)
 
     def _answer(self, id: str, name: str, value: Array, kind: FloatType) -> None:
         truth = self.sheets.exercise.key.truth.get(id)
@@ -283,6 +285,10 @@ class _OneSheet(Struct):
                 f"{shown(name)} is not what the problem starts from: everything is compared with"
                 f" what follows from the problem's {id}"
             )
+
+
+def _array(leaf: Any) -> np.ndarray[Any, Any] | None:
+    return leaf if isinstance(leaf, np.ndarray) else as_array(leaf)
 
 
 def _moves_that_way(value: Array, id: str, truth: Mapping[str, Array]) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.quantities import Quantities, Unknown, meant
+from backprop_cli.grading.program_names import meant
+from backprop_cli.grading.quantities import Quantities, Unknown
 from backprop_cli.grading.report_data import Answer, Index, Shape, Typed
 from backprop_cli.grading.sheets.cells import Budget, UnreadableError, indices, read_cells
 from backprop_cli.problem.ids import Reference

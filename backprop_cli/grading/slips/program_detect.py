@@ -14,8 +14,10 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import (
     Expr,
+    Num,
     Op,
     Sym,
+    num,
     substitute,
     symbols,
     walk,
@@ -38,6 +40,10 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
+_ANOTHER_LOSS: Final = "other-loss"
+_MEAN: Final = "mean-sum-confused"
+_A_FACTOR: Final = frozenset({"factor-left-out", "upstream-left-out"})
+_MOST_COUNTED: Final = 1_000_000
 _FAR_FETCHED: Final = frozenset(
     "softmax-shortcut-misused summed-over-wrong-axis wrong-activation-derivative"
     " broadcast-to-matrix".split()
@@ -85,7 +91,7 @@ class ProgramDetector:
         known = [one for one in wrong.candidates if one[0] not in GENERAL]
         seen = by_numbers(self.judge, wrong, self.numbers)
         scaled = "constant-factor" in seen
-        losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
+        losses = [one for one in wrong.candidates if one[0] == _ANOTHER_LOSS and not scaled]
         brackets = [one for one in wrong.candidates if one[0] in _IN_BRACKETS]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
@@ -94,6 +100,9 @@ class ProgramDetector:
             nearer = ["constant-factor"] if scaled else self._giving(wrong, [*own, *brackets])
             nearer = nearer or self._giving(wrong, self._longer_lines(wrong, "factor-left-out"))
             found = [*nearer, *found, *self._giving(wrong, losses)]
+        if _MEAN in found and self._is_times_a_count(wrong):
+            lost = [one for one in wrong.candidates if one[0] in _A_FACTOR]
+            found = [*self._giving(wrong, lost), *found]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         parts = [*losses, *(one for one in wrong.candidates if one[0] in GENERAL - OF_CODE)]
@@ -102,6 +111,8 @@ class ProgramDetector:
             if {*found} & _OF_ONE_LESS:
                 found += self._giving(wrong, [p for p in wrong.candidates if p[0] == "complement"])
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
+        if found == [_ANOTHER_LOSS]:  # of which another target is a part
+            found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]
         found = found or seen or self._of_code(wrong)
         if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said
             found += self._giving(wrong, [one for one in wrong.candidates if one[0] in OF_CODE])
@@ -116,6 +127,15 @@ class ProgramDetector:
         longer = longer or self._giving_times(wrong)
         longer = longer or self._giving(wrong, self._lines_again(wrong))
         return most_telling(said_best(longer)), None
+
+    def _is_times_a_count(self, wrong: Wrong) -> bool:
+        """Whether the line takes something 5 times, or 1/5 times, as a sum of 5 is their mean."""
+        formula = self.judge.key.first(wrong.name)
+        products = (node for node in walk(formula or num(0)) if isinstance(node, Op))
+        factors = {one for node in products if node.name == "mul" for one in node.args}
+        alone = (self.workings[0].of(one) for one in factors if isinstance(one, (Num, Sym)))
+        sizes = (float(abs(value)) for value in alone if not value.ndim and value)
+        return any(max(size, 1 / size) in range(3, _MOST_COUNTED) for size in sizes)
 
     @staticmethod
     def _is_nothing(wrong: Wrong) -> bool:

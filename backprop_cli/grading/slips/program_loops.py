@@ -29,6 +29,7 @@ OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
 _DIGITS: Final = "0123456789"
+_PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
 _LISTS: Final = frozenset({"concat", "stack"})
 
 
@@ -48,12 +49,25 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
                     *_sums_multiplied(parts),
                     *_sums_of_each(case, parts),
                     *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
+                    *((slip, added(new)) for slip, new in _but_for_nothing(case, parts, of_part)),
                 )
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
                 yield from (
                     (slip, put(case.expr, place, new))
                     for slip, new in _in_some(case, parts, of_part)
                 )
+
+
+def _but_for_nothing(
+    case: Case, parts: Sequence[Expr], of_part: OfPart
+) -> Iterator[tuple[str, list[Expr]]]:
+    """The same thing gone wrong in all terms but those of a start that is 0: `if t > 0`."""
+    nothing = {name for name, given in case.model.given.items() if not given.value.any()}
+    some = [
+        part for part in parts if _name(part) not in _PRODUCTS or not nothing & {*symbols(part)}
+    ]
+    if 1 < len(some) < len(parts):
+        yield from _in_a_loop(case, some, of_part)
 
 
 def _in_some(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
@@ -108,7 +122,7 @@ def _turned(case: Case, node: Op) -> Iterator[Change]:
 def _sums_multiplied(parts: Sequence[Expr]) -> Iterator[Change]:
     """(Σa)(Σb) for Σab."""
     products = [one for one in parts if isinstance(one, Op) and one.name == _name(parts[0])]
-    if len(products) == len(parts) and _name(parts[0]) in ("matmul", "outer", "mul"):
+    if len(products) == len(parts) and _name(parts[0]) in _PRODUCTS:
         lefts, rights = zip(*(one.args for one in products), strict=True)
         yield "summed-too-early", op(_name(parts[0]), added(lefts), added(rights))
 
@@ -129,6 +143,8 @@ def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
         return
     for k in range(len(nodes)):
         yield [("wrong-operand", nodes[k])] * len(nodes)  # type: ignore[list-item]
+    for by in (1, -1):  # x[-1] is the last one in Python
+        yield [("wrong-operand", one) for one in (*nodes[by:], *nodes[:by])]  # type: ignore[misc]
 
 
 def _in_a_loop(
@@ -145,6 +161,8 @@ def _in_a_loop(
         elif all(isinstance(one, Sym) for one in nodes):
             usual = [one.name for one in nodes]  # type: ignore[union-attr]
             yield from _without_an_end(case, parts, place, usual)
+            for entries in _entries_at_each(case, parts, usual):
+                yield from _alike(parts, place, [[("wrong-operand", one)] for one in entries])
             for names in _taken_at_each(case, parts, usual):
                 changed = [("wrong-operand", Sym(name)) for name in names]
                 yield from _alike(parts, place, [[one] for one in changed])
@@ -196,6 +214,18 @@ def _taken_at_each(
             if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
                 kept = zip(names, there, usual, strict=True)
                 yield [name if known else own for name, known, own in kept]
+
+
+def _entries_at_each(
+    case: Case, parts: Sequence[Expr], usual: Sequence[str]
+) -> Iterator[list[Expr]]:
+    """An entry of a vector that has one for each step, where a number of that step belongs."""
+    steps = [step for part in parts if (step := _step(part)) is not None]
+    if case.sizes.names.get(usual[0]) != () or len({*steps}) < len(parts):
+        return
+    for name, shape in case.sizes.names.items():
+        if shape == (len(parts),):
+            yield [op("at", Sym(name), index=(step - min(steps),)) for step in steps]
 
 
 def _without_an_end(

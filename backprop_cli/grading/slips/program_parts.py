@@ -323,7 +323,7 @@ def _over(count: int, node: Expr) -> Expr | None:
 
 
 def _complements(case: Case) -> Iterator[Change]:
-    """1 − β for β, and β for 1 − β, both at once or one of them; 1 − p for p."""
+    """1 − β for β, and β for 1 − β, both at once or one of them; 1 − p for p, or σ(−z)."""
     for place, node in places(case.expr):
         match node:
             case Op("sub", (Num(1), other)):
@@ -332,6 +332,7 @@ def _complements(case: Case) -> Iterator[Change]:
                 yield "complement", put(case.expr, place, op("sub", num(1), node))
             case Op("sigmoid" | "softmax"):
                 yield "complement", put(case.expr, place, op("sub", num(1), node))
+                yield "term-sign-flipped", put(case.expr, (*place, 0), op("neg", node.args[0]))
     for name in symbols(case.expr):
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})

@@ -118,8 +118,14 @@ def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: 
 
 
 def windows_not_turned(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-    """The windows brought into rows by a reshape, and not turned before it."""
-    return any(_by_windows(judge, wrong, numbers, one) for one in (_in_rows, _by_places))
+    """The windows brought into rows by a reshape, and not turned before it; or the filters."""
+    ways = (_in_rows, _by_places, _channels_last, _filters_last)
+    return any(_by_windows(judge, wrong, numbers, one) for one in ways)
+
+
+def from_one_place(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """The first entry of each window for all of it: a loop over a filter that uses no index."""
+    return _by_windows(judge, wrong, numbers, _first_of_each)
 
 
 def _by_windows(
@@ -172,6 +178,23 @@ def _in_rows(views: Array, filters: Array) -> Array:
 def _by_places(views: Array, filters: Array) -> Array:
     """The windows of one channel after those of another, all as rows of as many."""
     return _rows_times(views, views, filters)
+
+
+def _channels_last(views: Array, filters: Array) -> Array:
+    """The windows with the channels last, and the filters with them first."""
+    return _rows_times(np.moveaxis(views, 0, -1), views, filters)
+
+
+def _filters_last(views: Array, filters: Array) -> Array:
+    """The filters with the channels last, and the windows with them first."""
+    places = views.ndim // 2
+    return _rows_times(np.moveaxis(views, 0, places), views, np.moveaxis(filters, 1, -1))
+
+
+def _first_of_each(views: Array, filters: Array) -> Array:
+    first = views.reshape(*views.shape[: views.ndim // 2 + 1], -1)[..., 0]
+    totals = filters.reshape(*filters.shape[:2], -1).sum(axis=-1)
+    return np.asarray(np.tensordot(totals, first, axes=1))
 
 
 def _rows_times(made: Array, views: Array, filters: Array) -> Array:
