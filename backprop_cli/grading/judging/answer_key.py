@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op, substitute, symbols, walk
@@ -93,6 +94,10 @@ class Key(Struct, frozen=True):
         """The formula for a quantity of somebody who goes by those of this number."""
         return self.otherwise(name, number) if number else self.first(name)
 
+    def going_by(self, number: int) -> Key:
+        """The same for somebody who goes by the formulas of a number."""
+        return replace(self, _firsts={name: self.formula(name, number) for name in self.formulas})
+
     def is_pulled_back(self, name: str) -> bool:
         """Whether a quantity is only computed by pulling back."""
         if name not in self._pulled:
@@ -110,14 +115,14 @@ class Key(Struct, frozen=True):
             used, done = stack.pop()
             if done:
                 found[used] = None
-            elif self._is_computed(used, written) and used not in found:
+            elif self.is_computed(used, written) and used not in found:
                 stack.append((used, True))
                 stack += [(more, False) for more in self.uses[used]]
         return tuple(found)
 
     def behind_value(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
         """The same for who goes on with a quantity: nothing, where it is written."""
-        return self.behind(name, written) if self._is_computed(name, written) else ()
+        return self.behind(name, written) if self.is_computed(name, written) else ()
 
     def following(self, name: str) -> set[str]:
         """A quantity, and all that is worked out from it."""
@@ -127,7 +132,8 @@ class Key(Struct, frozen=True):
                 found.add(other)
         return found
 
-    def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+    def is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+        """Whether all of a quantity, or a part, has to be worked out, since nobody wrote it."""
         if name in self.given or name not in self.formulas:
             return False
         return name not in written or not written[name].complete

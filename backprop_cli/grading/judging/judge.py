@@ -20,14 +20,8 @@ from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words,
 from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.judging.honest_intervals import Way, Ways
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared, still
-from backprop_cli.grading.judging.standing import (
-    Kept,
-    Reading,
-    Standing,
-    Wanted,
-    coarsely,
-    finely,
-)
+from backprop_cli.grading.judging.standing import Kept, Standing
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, coarsely, finely
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
