@@ -212,7 +212,7 @@ class Ways(Struct, dict=True):
     def _left(self, expr: Expr, ways: Iterable[Rounding], number: int) -> Way:
         """Counts some ways that cannot have led to what was typed, and stands for them."""
         for way in ways:
-            self.standing.leave(expr, way, self.reading, number)
+            self.standing.leave_person(expr, way, self.reading, number)
         return Way(point(self.expected), np.zeros_like(self.wanted))
 
     def _range(self, expr: Expr) -> Interval:

@@ -61,9 +61,17 @@ class Judge:
 
     # What formulas give ---------------------------------------------------------------------------
 
-    def enclosed(self, expr: Expr, repaired: bool, unit: Unit | None) -> Interval:
+    def enclosed(
+        self, expr: Expr, repaired: bool, unit: Unit | None, *, counted: bool = True
+    ) -> Interval:
         """The interval of a formula on the student's values, unwritten steps rounded to a unit."""
-        return self.standing.enclosed(expr, Reading(repaired, lax=True, unit=unit))
+        reading = Reading(repaired, lax=True, unit=unit)
+        enclosed = self.standing.enclosed if counted else self.standing.uncounted
+        return enclosed(expr, reading)
+
+    def leave(self, expr: Expr, parts: int, repaired: bool, unit: Unit | None) -> None:
+        """Counts what that would take, of so many parts, where it need not be worked out."""
+        self.standing.leave(expr, parts, Reading(repaired, lax=True, unit=unit))
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""

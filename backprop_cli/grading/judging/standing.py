@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.algebra.expr import Expr, Op, Sym, in_order
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key
@@ -252,6 +252,10 @@ class Standing(Struct):
         key = id(expr), reading, side
         return self._once(key, expr, lambda: enclosed(expr, self._enclosing(reading, side)))
 
+    def uncounted(self, expr: Expr, reading: Reading) -> Interval:
+        """The same of parts of formulas, whose work is counted with these."""
+        return self._enclosing(self._told(reading), None).bounds(expr)
+
     def _enclosing(self, reading: Reading, side: Side | None) -> Enclosing:
         """What gives all formulas in one reading."""
 
@@ -311,17 +315,29 @@ class Standing(Struct):
             self._calculators[key] = Calculator(*sheet, self.effort, *key[1:3], way, number)
         return self._calculators[key]
 
-    def leave(self, expr: Expr, way: Rounding | None, reading: Reading, number: int) -> None:
-        """Counts what somebody's way would take that cannot have led to what was typed.
+    def leave(self, expr: Expr, parts: int, reading: Reading) -> None:
+        """Counts what a reading of a formula would take that cannot lead to what was typed.
 
         A sheet ends at the same place whatever of it need not be worked out.
         """
+        self._leave((id(expr), self._told(reading), None), expr, parts)
+
+    def leave_person(self, expr: Expr, way: Rounding | None, reading: Reading, number: int) -> None:
+        """The same for somebody's way to round."""
         reading = self._told(reading)
-        key = id(expr), way, reading.repaired, reading.lax, number, None
-        if key not in self._kept_here and key not in self._left:
-            self.effort.pay(expr)
-            self._left[key] = expr
+        if self._leave(
+            (id(expr), way, reading.repaired, reading.lax, number, None),
+            expr,
+            len(in_order(expr).parts),
+        ):
             self._calculator(way, reading, number).leave(expr)
+
+    def _leave(self, key: Hashable, expr: Expr, parts: int) -> bool:
+        if key in self._kept_here or key in self._left:
+            return False
+        self.effort.pay_for(parts)
+        self._left[key] = expr
+        return True
 
     @property
     def _kept_here(self) -> Kept:
