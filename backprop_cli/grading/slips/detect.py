@@ -41,6 +41,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
 )
 from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every
+from backprop_cli.readings.many_at_once import ManyAtOnce
 from backprop_cli.readings.remembered import Remembered, exactly
 
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
@@ -253,11 +254,18 @@ class Detector:
         if sum(one.size for one, _ in numbers) > _MOST_NUMBERS:
             return self._worked_out(wrong, first)
         key = id(candidates), id(first), *map(exactly, numbers)
-        return _GIVEN.of(key, (candidates, first), lambda: self._worked_out(wrong, first))
+        work = partial(self._worked_out, wrong, first, often=True)
+        return _GIVEN.of(key, (candidates, first), work)
 
-    def _worked_out(self, wrong: Wrong, first: Expr | None) -> tuple[Array, Sequence[bool]]:
-        values = [self._values(expr) for _, expr in wrong.candidates]
-        both = np.array(values).reshape(len(values), 2, *wrong.written.value.shape)
+    def _worked_out(
+        self, wrong: Wrong, first: Expr | None, *, often: bool = False
+    ) -> tuple[Array, Sequence[bool]]:
+        many = _again(wrong.candidates) if often else None
+        if many is None:
+            values = np.array([self._values(expr) for _, expr in wrong.candidates])
+        else:
+            values = self._values_of(many)
+        both = values.reshape(len(wrong.candidates), 2, *wrong.written.value.shape)
         if first is None:
             return both, [False] * len(both)
         right = np.array(self._values(first))  # a term of 0 left out is no mistake
@@ -268,6 +276,15 @@ class Detector:
         """Whether a number is another where what is wrong is repaired."""
         typed, repaired = self.as_typed.numbers, self.repaired.numbers
         return isinstance(leaf, Sym) and typed[leaf.name] is not repaired[leaf.name]
+
+    def _values_of(self, many: ManyAtOnce) -> Array:
+        """The same of many formulas."""
+        typed, repaired = self.as_typed, self.repaired
+        with np.errstate(all="ignore"):
+            found = many.values(typed.numbers, typed.applied)
+            if all(typed.numbers[one] is repaired.numbers[one] for one in many.names):
+                return np.stack([found, found], 1)
+            return np.stack([found, many.values(repaired.numbers, repaired.applied)], 1)
 
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
@@ -281,6 +298,26 @@ _NAMES: Final = Remembered[tuple[str, ...]](20_000, lambda found: 1 + len(found)
 _GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](
     1_000_000, lambda found: _MOST_NUMBERS + found[0].size
 )
+
+
+class _Tried(Struct):
+    """The wrong formulas of a quantity, and how often other numbers were put in."""
+
+    formulas: Sequence[Expr]
+    times: int = 0
+    many: ManyAtOnce | None = None
+
+
+_TRIED: Final = Remembered[_Tried](100_000, lambda found: len(found.formulas))
+
+
+def _again(candidates: Sequence[Candidate]) -> ManyAtOnce | None:
+    """Wrong formulas as a program, from the second time on: it pays only where there is one."""
+    found = _TRIED.of(id(candidates), candidates, lambda: _Tried([expr for _, expr in candidates]))
+    found.times += 1
+    if found.times > 1 and found.formulas and found.many is None:
+        found.many = ManyAtOnce(found.formulas)
+    return found.many
 
 
 def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
