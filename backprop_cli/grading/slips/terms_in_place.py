@@ -220,7 +220,8 @@ def _together(left: _Terms, right: _Terms) -> _Terms:
 
 def right_sum(found: Placed, terms: Interval, unit: Unit, shape: tuple[int, ...]) -> Interval:
     """Where the sum of the right terms lies, however they are grouped and each sum is rounded."""
-    places = np.array([place for place, _ in found.places], dtype=np.intp).reshape(-1, len(shape))
+    listed = [place for place, _ in found.places]
+    places = np.array(listed, dtype=np.intp).reshape(len(listed), len(shape))
     entries = places @ np.cumprod((1, *shape[:0:-1]))[: len(shape)][::-1]
     signs = np.array([sign for _, sign in found.places])
     low, high = _sums(prod(shape), entries, signs, terms, unit)
