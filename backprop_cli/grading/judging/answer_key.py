@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op, substitute, symbols, walk
@@ -93,10 +92,6 @@ class Key(Struct, frozen=True):
     def formula(self, name: str, number: int) -> Expr | None:
         """The formula for a quantity of somebody who goes by those of this number."""
         return self.otherwise(name, number) if number else self.first(name)
-
-    def going_by(self, number: int) -> Key:
-        """The same for somebody who goes by the formulas of a number."""
-        return replace(self, _firsts={name: self.formula(name, number) for name in self.formulas})
 
     def is_pulled_back(self, name: str) -> bool:
         """Whether a quantity is only computed by pulling back."""

@@ -18,10 +18,10 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words, judged_as
 from backprop_cli.grading.judging.effort import Effort
-from backprop_cli.grading.judging.honest_intervals import Way, Ways
+from backprop_cli.grading.judging.honest_intervals import Ways
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared, still
 from backprop_cli.grading.judging.standing import Kept, Standing
-from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, coarsely, finely
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, coarsely, finely
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,

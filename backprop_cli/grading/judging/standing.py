@@ -101,7 +101,8 @@ class Standing(Struct):
         if not number:
             return self
         if number not in self._by_number:
-            key = self.key.going_by(number)
+            firsts = {name: self.key.formula(name, number) for name in self.key.formulas}
+            key = replace(self.key, _firsts=firsts)
             self._by_number[number] = Standing(key, self.written, self.judged)
         return self._by_number[number]
 

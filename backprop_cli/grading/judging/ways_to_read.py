@@ -55,6 +55,21 @@ class Wanted(Struct, frozen=True, dict=True):
         return room_beside(self.typed)
 
 
+class Way(Struct, frozen=True):
+    """One way to work a quantity out: what it gives, and where that says something.
+
+    `uses` are the names in its formula. `excuses` tells whether it may leave a parameter where it
+    was, or a value 0: rounding within a formula does not excuse that, a small gradient of one's own
+    does. A range (`is_range`) holds what roundings might add up to at worst.
+    """
+
+    interval: Interval
+    where: Mask
+    excuses: bool = True
+    uses: tuple[str, ...] = ()
+    is_range: bool = False
+
+
 def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
     """Where an interval is narrow enough to tell right from wrong.
 
