@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from shutil import copyfile
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,11 +19,14 @@ from backprop_cli.algebra.expr import Expr, Sym, in_order, op
 from backprop_cli.cli import main
 from backprop_cli.cli.arguments import announced, load
 from backprop_cli.grading.grader import Desk, Grader
+from backprop_cli.grading.judging.calculators import Calculator
 from backprop_cli.grading.judging.honest_intervals import _BOUNDED, Ways
+from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.lint.findings import lint
 from backprop_cli.grading.report_data import Submission
 from backprop_cli.operations import bounds
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.units import Rounding, Unit, WithProducts, persons
 from backprop_cli.readings.ways_apart import Used, apart
@@ -121,6 +126,58 @@ def test_what_is_not_tried_would_have_explained_nothing(monkeypatch: pytest.Monk
     found = [Desk(model, most_work=ENOUGH).grade(sheet, "s.yaml") for sheet in sheets]
     monkeypatch.setattr(Ways, "_in_range", lambda self, reading, expr, where, *_: where)
     assert [Desk(model, most_work=ENOUGH).grade(sheet, "s.yaml") for sheet in sheets] == found
+
+
+def test_ways_by_other_formulas_are_left_where_their_range_does_not_hold_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A doubled gradient behind thirteen steps that nobody wrote: a dozen formulas for each."""
+    model = load(PROBLEM.parent / "time" / "lstm.yaml").model
+    grader = Grader(model, ENOUGH)
+    right = typed(grader, 4, 0).decode()
+    value = np.round(2 * grader.truth["dL/dW1_f"], 4).tolist()
+    sheet = re.sub(r"dL/dW1_f: .*", f"dL/dW1_f: {value}", right).encode()
+    few = _tried(monkeypatch, model, sheet)
+    in_range = Ways._in_range  # noqa: SLF001  # is asked about other formulas by their number
+
+    def not_looked_at(self: Ways, *args: Any) -> Any:
+        return args[2] if any(args[6:]) else in_range(self, *args)
+
+    monkeypatch.setattr(Ways, "_in_range", not_looked_at)
+    every = _tried(monkeypatch, model, sheet)
+    assert few.submission == every.submission
+    assert few.submission.first_wrong == "dL/dW1_f"
+    assert few.spent == every.spent  # what is left counts, so that a sheet ends at the same place
+    assert 0 < few.calls < every.calls / 2
+
+
+class Tried(NamedTuple):
+    """What became of a sheet, in how many formulas somebody's way was tried, and what it took."""
+
+    submission: Submission
+    calls: int
+    spent: list[float]
+
+
+def _tried(monkeypatch: pytest.MonkeyPatch, model: Model, sheet: bytes) -> Tried:
+    judges: list[Judge] = []
+    calls = 0
+    begun, enclosed = Judge.__init__, Calculator.enclosed
+
+    def noticed(self: Judge, *args: Any) -> None:
+        begun(self, *args)
+        judges.append(self)
+
+    def tried(self: Calculator, *args: Any) -> Interval:
+        nonlocal calls
+        calls += 1
+        return enclosed(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Judge, "__init__", noticed)
+        patched.setattr(Calculator, "enclosed", tried)
+        found = Desk(model, most_work=ENOUGH).grade(sheet, "s.yaml")
+    return Tried(found, calls, [judge.effort.spent for judge in judges])
 
 
 # The end of it ------------------------------------------------------------------------------------

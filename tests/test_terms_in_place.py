@@ -4,13 +4,17 @@ only what it goes into is worked out again: both are what working everything out
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from judged import grader_of, submission
+from numpy.lib.stride_tricks import sliding_window_view
 
-from backprop_cli.algebra.expr import Op
+from backprop_cli.algebra.expr import Op, op, walk
+from backprop_cli.algebra.shared_parts import parts_of_each
 from backprop_cli.grading.grader import Grader
+from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.grading.slips.one_number_changed import OneChanged
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.terms_in_place import placed, reaches, right_sum
@@ -18,6 +22,9 @@ from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings import intervals
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.units import Unit
+
+CASES = Path(__file__).parent / "cases" / "courses"
+RNG = np.random.default_rng
 
 PROBLEM = """\
 values:
@@ -69,6 +76,40 @@ def test_that_what_no_mistake_reached_lies_where_the_right_terms_do(name: str, u
     assert partly > len(wrong) / 3
 
 
+@pytest.mark.parametrize("unit", [Unit(1), Unit(2), Unit(3, significant=True)], ids=str)
+@pytest.mark.parametrize("name", ["A", "r", "dL/dW", "dL/dX"])
+def test_that_what_a_mistake_reached_lies_where_its_own_terms_do(name: str, unit: Unit) -> None:
+    right, truth = grader().key.formulas[name][0], np.asarray(grader().truth[name])
+    wrong = [expr for _, expr in grader().candidates(name)]
+    found = placed(right, wrong, truth.ndim)
+    assert found is not None
+    some = [expr for expr in wrong[::5] if id(expr) in found.own.numbers]
+    own = found.own.of(some)
+    terms = enclosure(op("stack", *own.leaves), typed, unit)
+    low, high = own.sums(terms, unit)
+    beyond = 0
+    for expr in some:
+        here = own.entries[:, 0] == own.numbers[id(expr)]
+        places = tuple(axis[here] for axis in own.places)
+        assert {*zip(*(axis.tolist() for axis in places), strict=True)} == found.changed[id(expr)]
+        ends = (np.broadcast_to(end, truth.shape)[places] for end in enclosure(expr, typed, unit))
+        least, most = ends
+        inside = (low[here] <= least + 1e-9) & (most <= high[here] + 1e-9)
+        assert (inside | np.isnan(least)).all(), expr
+        beyond += bool(((truth[places] < low[here]) | (truth[places] > high[here])).any())
+    assert beyond > len(some) / 3  # it tells them from what is right
+
+
+@pytest.mark.parametrize("name", ["A", "r", "dL/dW", "dL/dX"])
+def test_that_parts_are_counted_as_they_are_listed(name: str) -> None:
+    wrong = [expr for _, expr in grader().candidates(name)]
+    right = grader().key.formulas[name][0]
+    found = parts_of_each([*wrong, right, *wrong[:3]])
+    assert len(found) == len({*map(id, [*wrong, right])})
+    for expr in (*wrong, right):
+        assert found[id(expr)] == len({id(node) for node in walk(expr)})
+
+
 def test_that_a_wrong_sum_shows_where_it_is_wrong() -> None:
     right = grader().key.formulas["A"][0]
     assert isinstance(right, Op)
@@ -117,6 +158,30 @@ def test_that_nothing_is_worked_out_for_terms_that_give_one_entry_of_four_wrong_
     found = submission(PROBLEM, "A: [[-4.19, 9.27], [8.11, -7.3]]")
     assert found.results[0].verdict == "wrong"
     assert counted < len(grader().candidates("A")) / 2
+
+
+def test_that_few_of_a_thousand_formulas_are_worked_out_near_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of a gradient is off by what rounding may do, so that hundreds of wrong ones are near."""
+    own, rng = grader_of((CASES / "convolution-relu-pooling.yaml").read_text("utf-8")), RNG(3)
+    image, flow = np.asarray(own.truth["I"]), rng.normal(size=(2, 4))
+    windows = sliding_window_view(image, (2, 4))  # ∂L/∂W of a convolution is one of the two
+    right = {one: np.asarray(own.truth[one]) for one in own.key.formulas if one in own.key.asked}
+    sheet = right | {"dL/dJ": flow, "dL/dW": (windows * flow).sum((2, 3))}
+    del sheet["dL/dI"]
+    text = ", ".join(f"{one}: {np.round(value, 2).tolist()}" for one, value in sheet.items())
+    real, counted = intervals.Enclosing.bounds, 0
+
+    def bounds(self: intervals.Enclosing, expr: Op) -> Interval:
+        nonlocal counted
+        counted += 1
+        return real(self, expr)
+
+    monkeypatch.setattr(intervals.Enclosing, "bounds", bounds)
+    found = own.grade(read_sheet(f"answers: {{{text}}}".encode(), "s.yaml", own.quantities()))
+    assert [one.id for one in found.results if one.verdict == "wrong"] == ["dL/dJ", "dL/dW"]
+    assert counted < len(own.candidates("dL/dW")) / 2, counted
 
 
 def test_that_another_number_gives_what_all_of_the_formula_gives() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -150,6 +151,7 @@ def _choice(written: object) -> Choice:
     raise AssertionError(written)
 
 
+@lru_cache(maxsize=4_096)
 def _selector(index: tuple[Option, ...]) -> tuple[int | slice | Rows, ...]:
     return tuple(
         slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i

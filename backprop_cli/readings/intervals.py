@@ -107,12 +107,19 @@ class Enclosing:
         self.divides = not found.operations.isdisjoint(_QUOTIENTS)
         known = self._dividing if self.divides else self._known
         self._held.append(expr)
-        done: list[_Reached] = []
-        for node, places in found.parts:
-            if (one := known.get(id(node))) is None:
-                one = known[id(node)] = self.part(node, [done[place] for place in places])
-            done.append(one)
-        return done[-1]
+        stack: list[Expr] = [expr]
+        while stack:  # down to what is known: most of a wrong formula is that of the right one
+            node = stack[-1]
+            parts = node.args if isinstance(node, Op) else ()
+            args = [one for part in parts if (one := known.get(id(part))) is not None]
+            if id(node) in known:
+                stack.pop()
+            elif len(args) == len(parts):
+                known[id(node)] = self.part(node, args)
+                stack.pop()
+            else:
+                stack += [part for part in reversed(parts) if id(part) not in known]
+        return known[id(expr)]
 
     def part(self, node: Expr, args: Sequence[_Reached]) -> _Reached:
         """One part of a formula on arguments that are known."""

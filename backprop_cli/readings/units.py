@@ -54,6 +54,15 @@ def _most(size: Array, unit: Array) -> Array:
     return np.where(steps - whole < 0.5 - 1e-9, size + rest * unit, (whole + 1) * unit)
 
 
+def _least_of(low: Array, unit: Array) -> Array:
+    """The least that rounding or cutting off at the last digit, or at a later one, may give."""
+    if low.ndim == 0:  # half as much to do: one number is written out a thousand times
+        return np.asarray(_cut_off(low, unit) if low > 0 else -_most(-low, unit))
+    return np.where(low > 0, _cut_off(low, unit), -_most(-low, unit))
+
+
+_KNOWN, _UNKNOWN = np.asarray(True), np.asarray(False)
+
 SLACK = 1e-9
 """Relative room for the noise of floating-point arithmetic."""
 
@@ -67,7 +76,7 @@ OF_A_DIGIT = 1e-3
 def short(value: Array, unit: Array) -> NDArray[np.bool_]:
     """Where a number has no digits beyond this unit: it can be typed as itself only."""
     with np.errstate(all="ignore"):
-        beyond = np.abs(value - np.round(value / unit) * unit)
+        beyond = np.abs(value - np.rint(value / unit) * unit)
         noise = np.minimum(SLACK * np.abs(value) + LEAST, OF_A_DIGIT * unit)
     return np.asarray((unit > 0) & (beyond <= noise))
 
@@ -103,13 +112,14 @@ class Unit(Struct, frozen=True):
         """
         low, high = interval
         below = self.at(low)
+        known = _KNOWN if low is high else np.asarray(low == high)
+        as_it_is = known & short(low, below) if some(known) else _UNKNOWN
+        if every(as_it_is):
+            return low, high
         above = self.at(high) if self.significant else below
-        down = np.where(low > 0, _cut_off(low, below), -_most(-low, below))
-        up = np.where(high < 0, -_cut_off(-high, above), _most(high, above))
-        known = np.asarray(low == high)
-        if not some(known):
+        down, up = _least_of(low, below), -_least_of(-high, above)
+        if not some(as_it_is):
             return down, up
-        as_it_is = known & short(low, below)
         return np.where(as_it_is, low, down), np.where(as_it_is, high, up)
 
     def holds(self, interval: Interval) -> bool:

@@ -110,14 +110,14 @@ class Key(Struct, frozen=True):
             used, done = stack.pop()
             if done:
                 found[used] = None
-            elif self._is_computed(used, written) and used not in found:
+            elif self.is_computed(used, written) and used not in found:
                 stack.append((used, True))
                 stack += [(more, False) for more in self.uses[used]]
         return tuple(found)
 
     def behind_value(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
         """The same for who goes on with a quantity: nothing, where it is written."""
-        return self.behind(name, written) if self._is_computed(name, written) else ()
+        return self.behind(name, written) if self.is_computed(name, written) else ()
 
     def following(self, name: str) -> set[str]:
         """A quantity, and all that is worked out from it."""
@@ -127,7 +127,8 @@ class Key(Struct, frozen=True):
                 found.add(other)
         return found
 
-    def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+    def is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+        """Whether all of a quantity, or a part, has to be worked out, since nobody wrote it."""
         if name in self.given or name not in self.formulas:
             return False
         return name not in written or not written[name].complete

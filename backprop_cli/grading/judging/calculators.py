@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.expr import Expr, in_order
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
@@ -38,6 +38,20 @@ class Calculator(Struct):
     found: dict[str, Array] = field(default_factory=dict)
     given_up: frozenset[str] | None = None
     _by: dict[Unit | None, Enclosing] = field(default_factory=dict)
+    _counted: set[str] = field(default_factory=set)
+
+    def leave(self, expr: Expr) -> None:
+        """Counts what a formula's names would take here that are worked out for it."""
+        for name in in_order(expr).names:
+            for one in (*self.key.behind_value(name, self.written), name):
+                if one not in self.found and self.key.is_computed(one, self.written):
+                    self._pay(one)
+
+    def _pay(self, name: str) -> None:
+        expr = self.key.formula(name, self.number)
+        if expr is not None and name not in self._counted:
+            self._counted.add(name)
+            self.effort.pay(expr)
 
     def enclosed(self, expr: Expr, unit: Unit | None) -> Interval:
         """The bounds of a formula on these numbers, its steps rounded to a unit."""
@@ -51,6 +65,7 @@ class Calculator(Struct):
             self.given_up = frozenset()
             self.given_up = frozenset(self._leading_nowhere())
             self.found.clear()
+            self._counted.clear()
             self._by.clear()
         if name not in self.found:
             for behind in self.key.behind_value(name, self.written):
@@ -106,7 +121,7 @@ class Calculator(Struct):
         expr = self.key.formula(name, self.number)
         if expr is None:
             return self.key.truth[name]
-        self.effort.pay(expr)
+        self._pay(name)
         value = self.enclosed(expr, self.way and self.way.inside)[0]
         return value if self.way is None else self.way.written(value)
 

@@ -25,7 +25,11 @@ class Effort:
 
     def pay(self, expr: Expr) -> None:
         """Counts a formula that is worked out once, `each` operations for a part of it."""
-        self.spend(self.each * len(in_order(expr).parts))
+        self.pay_for(len(in_order(expr).parts))
+
+    def pay_for(self, parts: int) -> None:
+        """Counts a formula of so many parts."""
+        self.spend(self.each * parts)
 
     def spend(self, operations: float) -> None:
         """Counts so many operations."""

@@ -14,7 +14,8 @@ from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.few_digits import in_other_digits
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
-from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
+from backprop_cli.grading.judging.standing import Standing
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
@@ -32,21 +33,6 @@ from backprop_cli.readings.units import (
     persons,
 )
 from backprop_cli.readings.ways_apart import Used, apart
-
-
-class Way(Struct, frozen=True):
-    """One way to work a quantity out: what it gives, and where that says something.
-
-    `uses` are the names in its formula. `excuses` tells whether it may leave a parameter where it
-    was, or a value 0: rounding within a formula does not excuse that, a small gradient of one's own
-    does. A range (`is_range`) holds what roundings might add up to at worst.
-    """
-
-    interval: Interval
-    where: Mask
-    excuses: bool = True
-    uses: tuple[str, ...] = ()
-    is_range: bool = False
 
 
 class Ways(Struct, dict=True):
@@ -200,9 +186,19 @@ class Ways(Struct, dict=True):
         formulas = self.standing.key.formulas
         most = max((len(formulas[name]) for name in self._behind), default=1)
         for number in range(1, min(most, _MOST_FORMULAS)):
-            for way in self._apart(expr, persons(unit), number):
+            ways = self._apart(expr, persons(unit), number)
+            if not some(self._led_to(expr, self.wanted, unit, False, number)):
+                yield self._left(expr, ways, number)
+                continue
+            for way in ways:
                 found = self.standing.as_person(expr, way, self.reading, number=number)
                 yield self._definite(found, way.names_only)
+
+    def _left(self, expr: Expr, ways: Iterable[Rounding], number: int) -> Way:
+        """Counts some ways that cannot have led to what was typed, and stands for them."""
+        for way in ways:
+            self.standing.leave_person(expr, way, self.reading, number)
+        return Way(point(self.expected), np.zeros_like(self.wanted))
 
     def _range(self, expr: Expr) -> Interval:
         """All that a formula gives; on numbers as they stand no more than the first one does.
@@ -320,22 +316,24 @@ class Ways(Struct, dict=True):
         where = self._in_range(self.reading, expr, where, unit, typed, padded)
         return self._led_to(expr, where, unit, padded)
 
-    def _led_to(self, expr: Expr, where: Mask, unit: Unit, padded: bool = False) -> Mask:
+    def _led_to(self, expr: Expr, where: Mask, unit: Unit, *how: int) -> Mask:
         """The same from the numbers just as they were typed, for all that may be wanted."""
         if self.reading.repaired and self.standing.gives_up:
             return where
         reading = replace(self.reading, as_typed=True)
-        return self._in_range(reading, expr, where, unit, self.typed, padded)
+        return self._in_range(reading, expr, where, unit, self.typed, *how)
 
     def _in_range(
-        self, reading: Reading, expr: Expr, where: Mask, unit: Unit, typed: Interval, padded: bool
+        self, reading: Reading, expr: Expr, where: Mask, unit: Unit, typed: Interval, *how: int
     ) -> Mask:
-        used = self._used(expr, self._behind)
+        padded, number = (*how, 0, 0)[:2]
+        used = self._used(expr, self._behind, number)
         if not some(where) or not used.operations <= _BOUNDED:
             return where
         adds_up = not used.operations.isdisjoint(BY_PRODUCTS | TOTALS)
         any_way = WithProducts(unit.count, unit.significant) if adds_up else unit
-        low, high = self.standing.enclosed(expr, replace(reading, unit=any_way, definite=False))
+        standing = self.standing.going_by(number)
+        low, high = standing.enclosed(expr, replace(reading, unit=any_way, definite=False))
         room = unit.at(np.abs(self.value + self.base))
         if padded:
             low, high = unit.widened((low, high))

@@ -18,16 +18,10 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words, judged_as
 from backprop_cli.grading.judging.effort import Effort
-from backprop_cli.grading.judging.honest_intervals import Way, Ways
+from backprop_cli.grading.judging.honest_intervals import Ways
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared, still
-from backprop_cli.grading.judging.standing import (
-    Kept,
-    Reading,
-    Standing,
-    Wanted,
-    coarsely,
-    finely,
-)
+from backprop_cli.grading.judging.standing import Kept, Standing
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, coarsely, finely
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
@@ -67,9 +61,17 @@ class Judge:
 
     # What formulas give ---------------------------------------------------------------------------
 
-    def enclosed(self, expr: Expr, repaired: bool, unit: Unit | None) -> Interval:
+    def enclosed(
+        self, expr: Expr, repaired: bool, unit: Unit | None, *, counted: bool = True
+    ) -> Interval:
         """The interval of a formula on the student's values, unwritten steps rounded to a unit."""
-        return self.standing.enclosed(expr, Reading(repaired, lax=True, unit=unit))
+        reading = Reading(repaired, lax=True, unit=unit)
+        enclosed = self.standing.enclosed if counted else self.standing.uncounted
+        return enclosed(expr, reading)
+
+    def leave(self, expr: Expr, parts: int, repaired: bool, unit: Unit | None) -> None:
+        """Counts what that would take, of so many parts, where it need not be worked out."""
+        self.standing.leave(expr, parts, Reading(repaired, lax=True, unit=unit))
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""

@@ -7,30 +7,29 @@ A calculator that keeps all digits has ways of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.algebra.expr import Expr, Op, Sym, in_order
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.calculators import Calculator, endless
 from backprop_cli.grading.judging.effort import Effort
+from backprop_cli.grading.judging.ways_to_read import Reading
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     Written,
     finer,
-    room_beside,
     same,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.operations.masks import every, most, some
+from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit, short
@@ -41,44 +40,6 @@ MOVES = 3
 Side = Callable[[Interval], Interval]
 Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"
 _Person: TypeAlias = tuple[Rounding | None, bool, bool, int]
-
-
-class Reading(Struct, frozen=True):
-    """How a sheet is read: what is put for wrong values, for those of few digits, and between.
-
-    `repaired` puts for wrong values what is right, `lax` takes values of too few digits as they
-    were typed instead of as they should be, and `unit` is that to which steps that are not written
-    may have been rounded: in any way, or where it is `definite`, always in one and the same. With
-    `as_typed`, what is written stands for itself alone, as it does on a calculator.
-    """
-
-    repaired: bool = False
-    lax: bool = False
-    unit: Unit | None = None
-    definite: bool = False
-    as_typed: bool = False
-
-    @property
-    def plainly(self) -> Reading:
-        """The same with nothing rounded in between."""
-        return replace(self, unit=None, definite=False)
-
-
-class Wanted(Struct, frozen=True, dict=True):
-    """What somebody may have typed, the verdict if a way leads to it, and for which entries.
-
-    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
-    """
-
-    typed: Interval
-    verdict: str
-    allowed: Mask | bool = True
-    ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
-
-    @cached_property
-    def room(self) -> Array:
-        """How small a difference still counts beside it."""
-        return room_beside(self.typed)
 
 
 class Standing(Struct):
@@ -98,6 +59,8 @@ class Standing(Struct):
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
     _calculators: dict[_Person, Calculator] = field(default_factory=dict)
+    _by_number: dict[int, Standing] = field(default_factory=dict)
+    _left: dict[Hashable, Expr] = field(default_factory=dict)  # counted, and not worked out
     _seen: int = 0
     _vague: bool = False  # whether any number seen so far has too few digits
 
@@ -112,8 +75,10 @@ class Standing(Struct):
         for key in [key for key in self._known if key[0] == name]:
             del self._known[key]
         self._calculators.clear()
+        self._by_number.clear()
         self._right[name] = self._redone(name)
         self._here.clear()
+        self._left.clear()
         self._by.clear()
 
     def _told(self, reading: Reading) -> Reading:
@@ -130,6 +95,16 @@ class Standing(Struct):
         """Whether what was typed may be left alone, since nobody can divide by it and be right."""
         wrong = self.key.dividing.intersection(self.judged)
         return any(not self.judged[one].is_right for one in wrong)
+
+    def going_by(self, number: int) -> Standing:
+        """The same sheet for who goes by the formulas of a number where nothing is written."""
+        if not number:
+            return self
+        if number not in self._by_number:
+            firsts = {name: self.key.formula(name, number) for name in self.key.formulas}
+            key = replace(self.key, _firsts=firsts)
+            self._by_number[number] = Standing(key, self.written, self.judged)
+        return self._by_number[number]
 
     # A name ---------------------------------------------------------------------------------------
 
@@ -278,6 +253,10 @@ class Standing(Struct):
         key = id(expr), reading, side
         return self._once(key, expr, lambda: enclosed(expr, self._enclosing(reading, side)))
 
+    def uncounted(self, expr: Expr, reading: Reading) -> Interval:
+        """The same of parts of formulas, whose work is counted with these."""
+        return self._enclosing(self._told(reading), None).bounds(expr)
+
     def _enclosing(self, reading: Reading, side: Side | None) -> Enclosing:
         """What gives all formulas in one reading."""
 
@@ -337,58 +316,38 @@ class Standing(Struct):
             self._calculators[key] = Calculator(*sheet, self.effort, *key[1:3], way, number)
         return self._calculators[key]
 
+    def leave(self, expr: Expr, parts: int, reading: Reading) -> None:
+        """Counts what a reading of a formula would take that cannot lead to what was typed.
+
+        A sheet ends at the same place whatever of it need not be worked out.
+        """
+        self._leave((id(expr), self._told(reading), None), expr, parts)
+
+    def leave_person(self, expr: Expr, way: Rounding | None, reading: Reading, number: int) -> None:
+        """The same for somebody's way to round."""
+        reading = self._told(reading)
+        if self._leave(
+            (id(expr), way, reading.repaired, reading.lax, number, None),
+            expr,
+            len(in_order(expr).parts),
+        ):
+            self._calculator(way, reading, number).leave(expr)
+
+    def _leave(self, key: Hashable, expr: Expr, parts: int) -> bool:
+        if key in self._kept_here or key in self._left:
+            return False
+        self.effort.pay_for(parts)
+        self._left[key] = expr
+        return True
+
+    @property
+    def _kept_here(self) -> Kept:
+        return self._here if self.kept is None else self.kept
+
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
-        kept = self._here if self.kept is None else self.kept
+        kept = self._kept_here
         if key not in kept:
-            self.effort.pay(expr)
+            if key not in self._left:
+                self.effort.pay(expr)
             kept[key] = expr, work()  # with the formula, so that no other has its id
         return kept[key][1]
-
-
-def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
-    """Where an interval is narrow enough to tell right from wrong.
-
-    A few units of the last digit are always allowed, since whoever works with these has no better.
-    What is typed may be so vague that half of the largest entry is uncertain. Where steps between
-    were rounded, too, a range is only an allowance, and there are the definite ways of a person.
-    """
-    size = np.abs(expected)
-    largest = most(size)
-    room = MOST_UNITS * unit.at(largest)
-    if rounded:
-        room = np.maximum(room, np.maximum(largest / 200, size / 16))
-    else:
-        room = np.maximum(room, largest / 2)
-    width = interval[1] - interval[0]
-    return np.asarray(np.isfinite(width) & (width <= room))
-
-
-MOST_UNITS = 6
-"""So many units wide may a range be that is wider than half of the value: a rounded figure, twice
-that where it was cut off, and as much again for one that it was multiplied with."""
-
-
-# Readings to the digits in use --------------------------------------------------------------------
-
-
-def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
-    """A reading with steps in between rounded to as many digits as asked, or more.
-
-    In the other kind of digits than asked only as somebody does who always does so: three
-    significant digits of 12.345 are far less than three decimals.
-    """
-    other = Unit(asked.count, not asked.significant)
-    found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine and few_digits.says_enough(other, asked):
-        found.append(replace(reading, unit=other, definite=True))
-    return found
-
-
-def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
-    """The same with the fewer digits in use, and with as many of the other kind."""
-    for unit in coarse:
-        yield replace(reading, unit=unit, definite=not few_digits.says_enough(unit, asked))
-    for unit in coarse:
-        if unit.significant == asked.significant:
-            other = Unit(unit.count, not unit.significant)
-            yield replace(reading, unit=other, definite=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym
 from backprop_cli.grading.judging.answer_key import is_jacobian
-from backprop_cli.grading.judging.few_digits import in_other_digits, other_kind
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
+from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.as_meant import Gives, Reading, as_meant, as_persons
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import misread_again, one_number_wrong
@@ -23,7 +23,6 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_orders import of_other_sizes
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
-from backprop_cli.grading.slips.terms_in_place import Placed, placed, reaches, right_sum
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
 from backprop_cli.grading.slips.within_norms import within_norms
 from backprop_cli.grading.slips.wrong_quantity import (
@@ -40,13 +39,10 @@ from backprop_cli.grading.slips.wrong_quantity import (
     most_telling,
     neighbours,
 )
-from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every
+from backprop_cli.readings.many_at_once import ManyAtOnce
 from backprop_cli.readings.remembered import Remembered, exactly
-from backprop_cli.readings.units import Unit, persons
-
-Reading = Callable[[Expr], Interval]
-_Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
 
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 """Slips whose change is so small that rounding may leave nothing of it."""
@@ -227,7 +223,7 @@ class Detector:
             return []
         giving = partial(_giving, wrong, most / max(count, 1))
         if meant:
-            return _as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
+            return as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
         return _as_typed(self.judge, wrong, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
@@ -258,11 +254,18 @@ class Detector:
         if sum(one.size for one, _ in numbers) > _MOST_NUMBERS:
             return self._worked_out(wrong, first)
         key = id(candidates), id(first), *map(exactly, numbers)
-        return _GIVEN.of(key, (candidates, first), lambda: self._worked_out(wrong, first))
+        work = partial(self._worked_out, wrong, first, often=True)
+        return _GIVEN.of(key, (candidates, first), work)
 
-    def _worked_out(self, wrong: Wrong, first: Expr | None) -> tuple[Array, Sequence[bool]]:
-        values = [self._values(expr) for _, expr in wrong.candidates]
-        both = np.array(values).reshape(len(values), 2, *wrong.written.value.shape)
+    def _worked_out(
+        self, wrong: Wrong, first: Expr | None, *, often: bool = False
+    ) -> tuple[Array, Sequence[bool]]:
+        many = _again(wrong.candidates) if often else None
+        if many is None:
+            values = np.array([self._values(expr) for _, expr in wrong.candidates])
+        else:
+            values = self._values_of(many)
+        both = values.reshape(len(wrong.candidates), 2, *wrong.written.value.shape)
         if first is None:
             return both, [False] * len(both)
         right = np.array(self._values(first))  # a term of 0 left out is no mistake
@@ -274,6 +277,15 @@ class Detector:
         typed, repaired = self.as_typed.numbers, self.repaired.numbers
         return isinstance(leaf, Sym) and typed[leaf.name] is not repaired[leaf.name]
 
+    def _values_of(self, many: ManyAtOnce) -> Array:
+        """The same of many formulas."""
+        typed, repaired = self.as_typed, self.repaired
+        with np.errstate(all="ignore"):
+            found = many.values(typed.numbers, typed.applied)
+            if all(typed.numbers[one] is repaired.numbers[one] for one in many.names):
+                return np.stack([found, found], 1)
+            return np.stack([found, many.values(repaired.numbers, repaired.applied)], 1)
+
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
         value = self.as_typed.of(expr)
@@ -283,12 +295,29 @@ class Detector:
 _MOST_NUMBERS: Final = 1_000
 """Nobody writes more by hand on the way to a quantity, and no two have the same."""
 _NAMES: Final = Remembered[tuple[str, ...]](20_000, lambda found: 1 + len(found))
-_PLACED: Final = Remembered[Placed | None](
-    100_000, lambda found: 1 if found is None else found.size
-)
 _GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](
     1_000_000, lambda found: _MOST_NUMBERS + found[0].size
 )
+
+
+class _Tried(Struct):
+    """The wrong formulas of a quantity, and how often other numbers were put in."""
+
+    formulas: Sequence[Expr]
+    times: int = 0
+    many: ManyAtOnce | None = None
+
+
+_TRIED: Final = Remembered[_Tried](100_000, lambda found: len(found.formulas))
+
+
+def _again(candidates: Sequence[Candidate]) -> ManyAtOnce | None:
+    """Wrong formulas as a program, from the second time on: it pays only where there is one."""
+    found = _TRIED.of(id(candidates), candidates, lambda: _Tried([expr for _, expr in candidates]))
+    found.times += 1
+    if found.times > 1 and found.formulas and found.many is None:
+        found.many = ManyAtOnce(found.formulas)
+    return found.many
 
 
 def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
@@ -326,71 +355,12 @@ def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidat
     return list(found)
 
 
-def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: _Gives) -> list[str]:
+def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
     found = giving(judge.on_typed_values, [one.candidate for one in among if one.gives])
     if not found or not set(found) <= set(LEFT_AS_IT_WAS):
         return found
     smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
     units = judge.in_use(wrong.name)[:1]
-    also = (id for one in _persons(judge, units) for id in giving(one, smaller))
+    also = (id for one in as_persons(judge, units) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
-
-
-def _as_meant(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
-    """The formulas that give it on what was typed stands for, rounded on the way or not."""
-    ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
-    used = judge.in_use(wrong.name)
-    units = [*used, *filter(None, map(other_kind, used[1:]))]
-    widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
-    among = _changing_enough(judge, wrong, among, widest)
-    among = [one for one in among if any(_may_give(wrong, w(one[1])) for w in widest)]
-    narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
-    readings: list[Reading] = [*narrow, *widest, *_persons(judge, used)]
-    found = (giving(reading, among) for reading in readings)
-    return next(filter(None, found), [])
-
-
-def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
-    """Those who round to one of these in one definite way; to fewer digits than asked in many."""
-    ways = [way for unit in units for way in persons(unit)]
-    ways += [way for unit in units[1:] for way in in_other_digits(unit)]
-    return [partial(judge.as_person, way=way) for way in ways]
-
-
-def _changing_enough(
-    judge: Judge, wrong: Wrong, among: Sequence[Candidate], widest: Sequence[partial[Interval]]
-) -> Sequence[Candidate]:
-    """Those formulas that change every entry that the right terms give in none of these readings.
-
-    Any of them may give the others, as far as nobody has worked it out.
-    """
-    first, every_one = judge.key.first(wrong.name), wrong.candidates
-    if first is None or not among:
-        return among
-    shape = wrong.truth.shape
-    key = id(every_one), id(first)
-    terms = _PLACED.of(
-        key, (every_one, first), lambda: placed(first, [expr for _, expr in every_one], len(shape))
-    )
-    tried = {terms.changed[id(expr)] for _, expr in among} if terms is not None else set()
-    if terms is None or all(() in places for places in tried):
-        return among
-    offs = [
-        _off(wrong, right_sum(terms, one(terms.terms), one.keywords["unit"], shape))
-        for one in widest
-    ]
-    enough = {places for places in tried if any(reaches(places, off) for off in offs)}
-    return [one for one in among if terms.changed[id(one[1])] in enough]
-
-
-def _may_give(wrong: Wrong, widest: Interval) -> bool:
-    """Whether the numbers lie in the widest interval of a formula, which holds all others."""
-    return not _off(wrong, widest).any()
-
-
-def _off(wrong: Wrong, widest: Interval) -> Mask:
-    """Which of the numbers lie outside an interval."""
-    unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    fits = meets(wrong.stands, widest, wrong.room) | unknown | ~wrong.written.present
-    return np.asarray(~fits)

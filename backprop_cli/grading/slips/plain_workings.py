@@ -39,7 +39,7 @@ class Values:
 
     def __init__(self, numbers: Mapping[str, Array], parts: Parts = MappingProxyType({})) -> None:
         self.numbers = numbers
-        self._known: Folded[Array] = Folded(self._leaf, self._applied, parts)
+        self._known: Folded[Array] = Folded(self._leaf, self.applied, parts)
         self.work = 0
 
     def of(self, expr: Expr) -> Array:
@@ -50,7 +50,8 @@ class Values:
     def _leaf(self, leaf: Sym | Num) -> Array:
         return self.numbers[leaf.name] if isinstance(leaf, Sym) else np.asarray(float(leaf.value))
 
-    def _applied(self, node: Op, args: list[Array]) -> Array:
+    def applied(self, node: Op, args: list[Array]) -> Array:
+        """The value of an operation applied to values."""
         self.work += 1
         if node.name in _ONLY_GRADED:
             low, high = BOUNDS[node.name](*map(point, args), **dict(node.options))

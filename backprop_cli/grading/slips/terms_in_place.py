@@ -8,12 +8,15 @@ lies nowhere about that, no such formula gives it, and none of them has to be wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, op
+from backprop_cli.algebra.shared_parts import parts_of_each
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.units import SLACK, Unit
@@ -30,31 +33,112 @@ _BESIDE_THE_TERMS = 2
 
 class Placed(Struct, frozen=True):
     """The terms of the right formula as rows, where each stands with which sign, and the places
-    that each wrong formula changes, by its identity.
+    that each wrong formula changes, by its identity. Its `own` terms there, and how many `parts` it
+    has.
     """
 
     terms: Expr
     places: Sequence[tuple[Index, int]]
     changed: Mapping[int, frozenset[Index]]
+    own: Own
+    parts: Mapping[int, int]
 
     @property
     def size(self) -> int:
         """How much this is to keep."""
-        return len(self.places) + len(self.changed)
+        return len(self.places) + len(self.changed) + len(self.own.terms)
 
 
-def placed(right: Expr, wrong: Iterable[Expr], axes: int) -> Placed | None:
+class Own(Struct, frozen=True):
+    """The terms that wrong formulas have in the entries that they change.
+
+    `entries` are all of these, one behind the other, each with the number of its formula; `terms`
+    tell of each term in which of the entries it stands, with which sign, and which it is.
+    """
+
+    numbers: Mapping[int, int]
+    leaves: Sequence[Expr]
+    entries: NDArray[np.intp]
+    terms: NDArray[np.intp]
+
+    def of(self, some: Iterable[Expr]) -> Own:
+        """The same of some of the formulas alone."""
+        numbers = {id(one): self.numbers[id(one)] for one in some if id(one) in self.numbers}
+        kept = np.isin(self.entries[:, 0], [*numbers.values()])
+        terms = self.terms[kept[self.terms[:, 0]]]
+        used, which = np.unique(terms[:, 2], return_inverse=True)
+        entry = (np.cumsum(kept) - 1)[terms[:, 0]]
+        leaves = [self.leaves[one] for one in used.tolist()]
+        return Own(numbers, leaves, self.entries[kept], np.stack([entry, terms[:, 1], which], 1))
+
+    @property
+    def places(self) -> tuple[NDArray[np.intp], ...]:
+        """Where the entries stand in their array."""
+        return tuple(self.entries[:, 1:].T)
+
+    def sums(self, terms: Interval, unit: Unit) -> Interval:
+        """Where the entries lie, however their terms are grouped and each sum is rounded."""
+        low, high = (end[self.terms[:, 2]] for end in terms)
+        return _sums(len(self.entries), self.terms[:, 0], self.terms[:, 1], (low, high), unit)
+
+    def with_an_entry(self, where: Mask) -> frozenset[int]:
+        """The formulas, by their identity, of which an entry is one of those."""
+        found = {*self.entries[where, 0].tolist()}
+        return frozenset(one for one, number in self.numbers.items() if number in found)
+
+
+def placed(right: Expr, wrong: Sequence[Expr], axes: int) -> Placed | None:
     """What wrong formulas change in the right one; None where its terms are no single entries."""
     found = _Placing()
     terms = found.of(right)
     if any(len(place) < axes for place in terms):
         return None
     listed = [(place, sign, key) for place, each in terms.items() for sign, key in each]
+    made = {id(one): found.of(one) for one in wrong}
+    changed = {one: _changed(own, terms) for one, own in made.items()}
     return Placed(
         op("stack", *(found.leaves[key] for _, _, key in listed)),
         [(place, sign) for place, sign, _ in listed],
-        {id(one): _changed(found.of(one), terms) for one in wrong},
+        changed,
+        _own(made, changed, found.leaves, axes),
+        parts_of_each(wrong),
     )
+
+
+def _own(
+    made: Mapping[int, _Terms],
+    changed: Mapping[int, frozenset[Index]],
+    leaves: Mapping[object, Expr],
+    axes: int,
+) -> Own:
+    """What formulas that are made of single entries have in those that they change."""
+    order = {key: which for which, key in enumerate(leaves)}
+    numbers: dict[int, int] = {}
+    entries: list[tuple[int, ...]] = []
+    terms: list[tuple[int, int, int]] = []
+    for one, places in changed.items():
+        if all(len(place) == axes for place in places):
+            numbers[one] = len(numbers)
+            for place in places:
+                each = made[one].get(place, ())
+                terms += [(len(entries), sign, order[_once(key)]) for sign, key in each]
+                entries.append((numbers[one], *place))
+    return Own(
+        numbers,
+        list(leaves.values()),
+        np.array(entries, dtype=np.intp).reshape(-1, 1 + axes),
+        np.array(terms, dtype=np.intp).reshape(-1, 3),
+    )
+
+
+def _once(key: object) -> object:
+    """Which term it is, though it stands there again."""
+    while isinstance(key, tuple) and key[1:] == (_AGAIN,):
+        key = key[0]
+    return key
+
+
+_AGAIN = "again"
 
 
 def _changed(one: _Terms, right: _Terms) -> frozenset[Index]:
@@ -129,22 +213,35 @@ def _together(left: _Terms, right: _Terms) -> _Terms:
         if before is None or before.isdisjoint(each):
             found[place] = each if before is None else before | each
         else:  # a term that stands twice is another than one that stands once
-            again = {(sign, (key, "again")) for sign, key in before & each}
+            again = {(sign, (key, _AGAIN)) for sign, key in before & each}
             found[place] = before | each | again
     return found
 
 
 def right_sum(found: Placed, terms: Interval, unit: Unit, shape: tuple[int, ...]) -> Interval:
     """Where the sum of the right terms lies, however they are grouped and each sum is rounded."""
-    low, high, size, count = (np.zeros(shape) for _ in range(4))
-    loose = np.full(shape, unit.significant)  # of decimals written in full no sum has more
-    for (place, sign), least, most in zip(found.places, *unit.widened(terms), strict=True):
-        low[place] += least if sign > 0 else -most
-        high[place] += most if sign > 0 else -least
-        size[place] += max(abs(least), abs(most))
-        count[place] += 1
-        loose[place] |= least != most
-    room = np.where(loose, _room(unit, size, count + _BESIDE_THE_TERMS), SLACK * size)
+    listed = [place for place, _ in found.places]
+    places = np.array(listed, dtype=np.intp).reshape(len(listed), len(shape))
+    entries = places @ np.cumprod((1, *shape[:0:-1]))[: len(shape)][::-1]
+    signs = np.array([sign for _, sign in found.places])
+    low, high = _sums(prod(shape), entries, signs, terms, unit)
+    return low.reshape(shape), high.reshape(shape)
+
+
+def _sums(
+    count: int, entries: NDArray[np.intp], signs: NDArray[np.intp], terms: Interval, unit: Unit
+) -> Interval:
+    """Where sums lie of terms, each of which stands with a sign in one of so many entries."""
+    least, most = unit.widened(terms)
+
+    def added(each: Array | Mask | None) -> Array:
+        return np.bincount(entries, each, count).astype(float)
+
+    low = added(np.where(signs > 0, least, -most))
+    high = added(np.where(signs > 0, most, -least))
+    size = added(np.maximum(np.abs(least), np.abs(most)))
+    loose = unit.significant | (added(least != most) > 0)  # of decimals in full no sum has more
+    room = np.where(loose, _room(unit, size, added(None) + _BESIDE_THE_TERMS), SLACK * size)
     return low - room, high + room
 
 
