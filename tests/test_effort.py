@@ -256,7 +256,7 @@ def test_lint_says_what_it_did_not_look_at() -> None:
 def test_lint_looks_at_every_mistake_before_it_asks_what_would_help() -> None:
     """Else what is found depends on advice: a variant seemed to hide what its original does not."""
     model = load(PROBLEM).model
-    some, enough = (lint(Grader(model, most)) for most in (80_000, ENOUGH))
+    some, enough = (lint(Grader(model, most)) for most in (100_000, ENOUGH))
     assert [(one.kind, one.id, one.slips) for one in some] == [
         (one.kind, one.id, one.slips) for one in enough
     ]
