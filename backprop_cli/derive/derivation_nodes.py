@@ -210,10 +210,14 @@ class Indices(Struct):
         return letters[-1]
 
 
-_LETTER = re.compile(r"(\w)\d*(?:_\d+)?|(?:[WUVb]|\w_)([a-z])")
+_LETTER = re.compile(r"(\w)\d*(?:_\d+)?")
+_BELOW = re.compile(r"(?:[WUVb]|\w_)([a-z])")
 
 
-def indices_beside(names: Iterable[str]) -> Indices:
-    """Letters for indices, none that is a name, with the numbers of a layer and a step or without:
-    the gate i of an LSTM is one, too. Nor one that stands below in a name, as in Wm."""
-    return Indices({found[1] or found[2] for found in map(_LETTER.fullmatch, names) if found})
+def indices_beside(names: Collection[str], sizes: Collection[str]) -> Indices:
+    """Letters for indices, none that is a name or a size, with the numbers of a layer and a step or
+    without: the gate i of an LSTM is one, too. Nor one that stands below in a name, as in Wm; below
+    in a size it may: i runs up to Nᵢ."""
+    taken = {found[1] for found in map(_LETTER.fullmatch, (*names, *sizes)) if found}
+    own = (name for name in names if name not in sizes)
+    return Indices(taken | {found[1] for found in map(_BELOW.fullmatch, own) if found})

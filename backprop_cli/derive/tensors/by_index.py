@@ -40,7 +40,7 @@ def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
 class _Writer:
     def __init__(self, model: Model, shapes: Mapping[str, Shape]) -> None:
         self.model = model
-        self.indices = indices_beside((*shapes, *model.letters))
+        self.indices = indices_beside(shapes, model.letters)
         self.counting = counting(model, shapes)
         sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
         self.same = SameAxes(sizes)

@@ -81,7 +81,7 @@ def chainwork(model: Model, question: Question) -> Chainwork:
     """
     paths = tuple(_paths(model, question))
     counted = counting(model, _quantities(model))
-    indices = indices_beside((*model.shapes, *model.letters))
+    indices = indices_beside(model.shapes, model.letters)
     samples = {
         name: axes.index("sample")
         for name in _quantities(model)

@@ -25,7 +25,8 @@ def other_function(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
     """What another function than the one that belongs there gives."""
     if node.name in ACTIVATIONS:
         yield from _other_activation(case, node)
-    if other := _TAKEN_FOR.get(node.name):
+    other = _TAKEN_FOR.get(node.name)
+    if other and not any(isinstance(arg, Num) for arg in node.args):  # max(u, 0) is a ramp
         yield "wrong-activation", Op(other, node.args, node.options)
     match node:
         case Op("sum", (Op("pow", (inner, Num(value=2))),)):  # a length where its square belongs
