@@ -143,3 +143,16 @@ def test_a_gradient_that_adds_up_to_nothing_is_nothing_but_roundings() -> None:
     assert not dz1.astype(float).sum(axis=0).any()
     assert problem.check({"dZ1": dz1, "db1": db1}).passed
     assert problem.check({"dZ1": dz1, "db1": db1 + np.float32(0.001)})["db1"].verdict == "wrong"
+
+
+def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {f"cache/{name}": value for name, value in right().items()}
+    first = desk().grade_numbers(answers, "mine.npz")
+
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("backprop_cli.grading.program_names._meant", fail)
+    assert verdicts(desk().grade_numbers(answers, "yours.npz")) == verdicts(first)
+    with pytest.raises(AssertionError):
+        desk().grade_numbers({"another name": 1.0}, "others.npz")

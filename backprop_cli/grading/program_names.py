@@ -64,6 +64,10 @@ def meant(name: str, known: Quantities) -> Reference | Unknown:
     The name as it is comes first, then what is left without its dictionary or object (a dictionary
     of gradients makes W1 the gradient of W1), then what else people write for H, Ŷ and L.
     """
+    return known.once(name, lambda: _meant(name, known))
+
+
+def _meant(name: str, known: Quantities) -> Reference | Unknown:
     first = known.named(name)
     if isinstance(first, Reference) or "may mean several" in first.message:
         return first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -54,6 +54,16 @@ class Quantities:
         self._base = model.problem.convention.indices
         self._updates = model.update.steps if model.update is not None and model.trained else 1
         self._found: dict[str, Reference | Unknown] = {id: Reference(id) for id in self.shapes}
+        self._in_programs: dict[str, Reference | Unknown] = {}
+
+    def once(self, name: str, meant: Callable[[], Reference | Unknown]) -> Reference | Unknown:
+        """What a name stands for in a program, looked up when it is first met."""
+        found = self._in_programs.get(name)
+        if found is None:
+            found = meant()
+            if len(self._in_programs) < _MOST_KEPT:
+                self._in_programs[name] = found
+        return found
 
     def named(self, text: str) -> Reference | Unknown:
         """The quantity that `text` names, or why there is none."""

@@ -240,7 +240,11 @@ def how_computed(value: Array, truth: Array) -> NDArray[np.object_]:
 
 def same(value: Array, truth: Array) -> Mask:
     """Where a typed value is the exact one, and not only near it."""
-    return np.asarray(np.abs(value - truth) <= ALIKE * np.maximum(np.abs(truth), 1e-300))
+    off, room = np.asarray(value - truth), np.asarray(np.abs(truth))
+    np.abs(off, out=off)  # in their places: an array of a program may be large
+    np.maximum(room, 1e-300, out=room)
+    np.multiply(room, ALIKE, out=room)
+    return np.asarray(off <= room)
 
 
 ALIKE: Final = 1e-12
