@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from math import ceil
@@ -35,6 +35,9 @@ MOST = 100
 
 MOST_PAIRS = 30
 """Pages of one problem: of more, as networks over many steps have, every second, or third …"""
+
+MOST_NAMED = 40
+"""Pages of one problem by an entry that letters and numerals name, chosen likewise."""
 
 LAYERS = """
 convention: {affine: AFFINE, jacobian: LAYOUT, bias: BIAS, indices: BASE}
@@ -254,6 +257,19 @@ def pairs(model: Model) -> Iterator[Question]:
             yield Question(of, by)
 
 
+def some(questions: Iterable[Question], most: int) -> list[Question]:
+    """So many of them at most, from all over the list."""
+    found = list(questions)
+    return found[:: max(1, ceil(len(found) / most))]
+
+
+def named(model: Model) -> Iterator[Question]:
+    """Questions by one entry, for every pair."""
+    for question in pairs(model):
+        for letters in entries(model, question.by):
+            yield Question(question.of, question.by, (), letters)
+
+
 def entries(model: Model, name: str) -> Iterator[tuple[str, ...]]:
     """Names of an entry: letters, numerals, and each of them beside the other."""
     shape = model.shapes[name]
@@ -290,8 +306,7 @@ def test_every_pair_of_every_problem(path: Path) -> None:
         model = loaded(read_source(path), numbers=False).model
     except UserError:
         pytest.skip("its inputs are letters")
-    questions = list(pairs(model))
-    for question in questions[:: max(1, ceil(len(questions) / MOST_PAIRS))]:
+    for question in some(pairs(model), MOST_PAIRS):
         check(model, question)
 
 
@@ -319,8 +334,8 @@ def test_places_worked_out_from_letters(text: str) -> None:
     model = model_of(text)
     for question in pairs(model):
         assert check(model, question) == (question.by in made_from(model)[question.of])
-        for letters in entries(model, question.by):
-            check(model, Question(question.of, question.by, (), letters))
+    for question in some(named(model), MOST_NAMED):
+        check(model, question)
 
 
 def made_from(model: Model) -> dict[str, set[str]]:
@@ -335,10 +350,8 @@ def made_from(model: Model) -> dict[str, set[str]]:
 @pytest.mark.parametrize("text", EQUATIONS.values(), ids=EQUATIONS.keys())
 def test_equations(text: str) -> None:
     model = model_of(text)
-    for question in pairs(model):
+    for question in (*pairs(model), *some(named(model), MOST_NAMED)):
         check(model, question)
-        for letters in entries(model, question.by):
-            check(model, Question(question.of, question.by, (), letters))
 
 
 MEAN = """

@@ -359,7 +359,7 @@ def test_solve_and_derive_say_the_same(command: str, format_: str) -> None:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_lines_keep_to_the_width(width: int) -> None:
     texts = [path.read_text(encoding="utf-8") for path in sorted(FUNCTIONS.glob("*.yaml"))]
-    for text in (*texts, *map(network, range(0, 48, 5))):
+    for text in (*texts, *map(network, range(0, 48, 6))):
         said = run(text, "--width", str(width)).stdout.splitlines()
         assert [line for line in said if len(line) > width] == []
 

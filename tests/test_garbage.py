@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -225,10 +226,8 @@ def _is_right(text: str, true: float, unit: float) -> bool:
 
 
 def _tried() -> Iterator[tuple[Path, str]]:
-    """Every problem as it is and with one other precision, in turn."""
-    for number, file in enumerate(_files()):
-        yield file, PRECISIONS[0]
-        yield file, PRECISIONS[1 + number % 2]
+    """Every problem with one of the precisions, in turn."""
+    yield from zip(_files(), cycle(PRECISIONS), strict=False)
 
 
 @pytest.mark.parametrize(

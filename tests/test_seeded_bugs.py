@@ -70,7 +70,11 @@ def rows_of(mark: str) -> list[tuple[str, ...]]:
 ROWS = {mark: rows_of(mark) for mark in ("seeded", "seeded_torch")}
 
 
-@pytest.mark.parametrize("network", [*IN_NUMPY[3::8], *TORCH[2::4]], ids=lambda one: one.name)
+LONG = {"gates side by side", "norm and gate for autograd"}
+TRIED = [one for one in (*IN_NUMPY[3::8], *TORCH[2::4]) if one.name not in LONG]
+
+
+@pytest.mark.parametrize("network", TRIED, ids=lambda one: one.name)
 def test_a_row_on_the_page_is_what_is_found(network: Network) -> None:
     """The others, which take minutes: `python tests/documents.py`."""
     if network.library == "torch":

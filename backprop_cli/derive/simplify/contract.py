@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, signed_terms
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, op, rewrite, signed_terms
 from backprop_cli.algebra.shapes import (
     Size,
     combined,
@@ -60,6 +60,9 @@ class Contraction(Struct, frozen=True):
         match expr:
             case Op("sum_over") if expr.option("without") is None:
                 return self.sums(expr)
+            case Op("mul"):  # at once: a product for each of its factors is long work
+                applied = map(self.apply, factors(expr))
+                return product([power for each in applied for power in factor_powers(each)])
             case Op(name, args):
                 return rebuilt(name, tuple(map(self.apply, args)), expr)
         return expr
