@@ -14,7 +14,7 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import Choice, Field, Numbers, Schema, unexpected
 from backprop_cli.problem.problem_data import Text
-from backprop_cli.problem.text.other_keys import folded, nearest
+from backprop_cli.problem.text.other_keys import folded, nearest, told_apart
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
@@ -102,11 +102,13 @@ def _shows_nothing(_: Node) -> None:
 
 def _put_in(example: str | None, name: str, key: Key, node: Node) -> str | None:
     """An example with a value in the place of a key's; None where it has none, or does not fit."""
-    part = re.search(rf"(?<=\b{re.escape(name)}: )[^,{{}}]+", example or "")
+    part = re.match(rf"[^[]*?\b{re.escape(name)}: (?P<said>[^[,{{}}]+)", example or "")
     if example is None or part is None or not isinstance(node, ScalarNode) or "`" in example:
         return None
     key.field.read(node, name, trial := Complaints())
-    return None if trial.found else example[: part.start()] + node.text + example[part.end() :]
+    return (
+        None if trial.found else example[: part.start("said")] + node.text + example[part.end() :]
+    )
 
 
 class Record(Struct, Generic[T], frozen=True):
@@ -195,7 +197,7 @@ class Record(Struct, Generic[T], frozen=True):
             return
         instead = self._instead(entry)
         key = self.aliases.get(instead, instead) if instead is not None else None
-        more = f"; did you mean `{instead}`?" if key in self.keys else ""
+        more = f"; did you mean `{instead}`?{told_apart(text)}" if key in self.keys else ""
         if instead is None:
             more = f" (it has {', '.join(self.keys)})"
         message = f"{shown(text)} is not a key of {self.called}{more}"
