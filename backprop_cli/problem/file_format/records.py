@@ -142,10 +142,10 @@ class Record(Struct, Generic[T], frozen=True):
             unexpected(node, name, self, complaints, self._example_with(node))
             return None
         given = Given(node.mark, complaints)
-        for name, entry in node.entries.items():
+        for text, entry in node.entries.items():
             if complaints.full:
                 break
-            self._take(name if name in self.keys else self.aliases.get(name, name), entry, given)
+            self._take(text if text in self.keys else self.aliases.get(text, text), entry, given)
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
             message = f"{shown(key)} is missing: it should be {self.keys[key].field.words}"
