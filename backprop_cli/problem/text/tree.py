@@ -25,7 +25,6 @@ MAX_DEPTH: Final = 50
 """The deepest nesting of lists and mappings."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_LINE_BREAKS = ("\r\n", "\r", "\x85", "\u2028", "\u2029")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_HALF = 1_000  # of what goes on behind a comma; each one more reads it again
 _OF_NUMBERS = r"(?=.*\d)(?:[-+−.;,/\s\d]|(?<=\d)[eE](?=[-+]?\d))+"
@@ -143,7 +142,7 @@ def source_lines(data: bytes) -> tuple[str, ...]:
 
 def split_lines(text: str) -> list[str]:
     """`text` split where YAML sees a new line."""
-    for other in _LINE_BREAKS:
+    for other in ("\r\n", "\r", "\x85", "\u2028", "\u2029"):
         text = text.replace(other, "\n")
     return text.split("\n")
 
@@ -259,10 +258,7 @@ class _Builder:
     def _take(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
             self._spend(event)
-            node = self._scalar(event)
-            self._place(node)
-            if event.anchor is not None:
-                self.anchors[event.anchor] = (node, 1)
+            self._place(self._scalar(event))
         elif isinstance(event, yaml.CollectionStartEvent):
             self._start(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -284,11 +280,12 @@ class _Builder:
         raise _refused(message, _mark(event), "write large matrices as text, a row a line")
 
     def _scalar(self, event: Any) -> ScalarNode:
-        if event.tag is not None:
-            self._refuse_tag(event)
+        self._refuse_tag(event)
         style = _STYLES.get(event.style, "plain")
         mark = event.start_mark
         node = ScalarNode(event.value, style, mark.line + 1, mark.column + 1)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, 1)
         if style == "block":
             node.indent = self._indent(node.line)
         elif style == "quoted" and (match := re.search(_UNWANTED, node.text)):
@@ -303,16 +300,14 @@ class _Builder:
         return len(content) - len(content.lstrip(" "))
 
     def _start(self, event: Any) -> None:
-        if event.tag is not None:
-            self._refuse_tag(event)
+        self._refuse_tag(event)
         self._spend(event)
         if len(self.open) >= MAX_DEPTH:
             message = f"lists and mappings are nested more than {MAX_DEPTH} deep here"
             raise _refused(message, _mark(event), "a matrix is a list of rows: [[3, 6], [4, 5]]")
         kind = ListNode if isinstance(event, yaml.SequenceStartEvent) else MapNode
-        mark = event.start_mark
-        node = kind(mark.line + 1, mark.column + 1)
-        self.open.append(_Open(node, event.anchor, self.spent - 1))
+        mark = _mark(event)
+        self.open.append(_Open(kind(mark.line, mark.column), event.anchor, self.spent - 1))
 
     def _alias(self, event: Any) -> Node:
         if event.anchor not in self.anchors:
@@ -371,9 +366,10 @@ class _Builder:
         return in_list and begun.text == key.text and begun.column == key.column
 
     def _refuse_tag(self, event: Any) -> None:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        message = f"YAML tags such as {shown(tag)} are not read here"
-        self.complaints.add(message, _mark(event), "the value alone")
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"YAML tags such as {shown(tag)} are not read here"
+            self.complaints.add(message, _mark(event), "the value alone")
 
     def _second_document(self, event: Any) -> None:
         said = "a second document begins here; a file holds one"
