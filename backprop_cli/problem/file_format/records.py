@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -86,6 +86,7 @@ class Given(Struct, frozen=True):
         self.complaints.add(message, self.at(key), instead)
 
 
+_of_key = cache(shown)  # there are few of them
 _joined = partial(re.fullmatch, r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)")  # {rule sgd, lr=0.1}
 
 
@@ -143,11 +144,10 @@ class Record(Struct, Generic[T], frozen=True):
             unexpected(node, name, self, complaints, self._example_with(node))
             return None
         given = Given(node.mark, complaints)
-        aliases = self.aliases
-        for entry in node.entries.values():
+        for text, entry in node.entries.items():
             if complaints.full:
                 break
-            self._take(aliases.get(entry.key.text, entry.key.text), entry, given)
+            self._take(text if text in self.keys else self.aliases.get(text, text), entry, given)
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
             message = f"{shown(key)} is missing: it should be {self.keys[key].field.words}"
@@ -167,7 +167,7 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"{shown(name)} has no value: it should be {key.field.words}"
             given.complaints.add(message, entry.key.mark, "a value, or leave the key out")
             return
-        value = key.field.read(entry.value, shown(name), given.complaints)
+        value = key.field.read(entry.value, _of_key(name), given.complaints)
         if value is not None:
             given.values[name] = value
 
