@@ -276,3 +276,61 @@ def test_on_the_command_line(arguments: tuple[str, ...], said: str, instead: str
     assert said in done.stderr
     assert instead in done.stderr
     assert "found `]`" not in done.stderr
+
+
+LAYER = "x: [1, 2]\nlayers:\n  - weights: [[1, 2]]\n"
+STEPS = "for t in 1..2:"
+LOOP = f"values: {{w: [1, 2], h_0: 0}}\nequations:\n  - {STEPS}\n      - h_t = %s\n  - L = h_2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said", "instead"),
+    [
+        (formula("a: 1", "L = 'a^2'"), (3, 9), "stands without quotes", "no quotes"),
+        (formula("w: [1, 2]", "L = w' @ w"), (3, 10), "`'` has no meaning", ".T for transposed"),
+        (formula("w: [1, 2]", "L = w.t() @ w"), (3, 10), "`w.` before a name", "w.T"),
+        (formula("x: [1, 2]", "L = x[-1]"), (3, 11), "an index is", "from the start"),
+        (formula("x: [1, 2]", "L = sum(x[1:])"), (3, 17), "an index is", "x[2:4]"),
+        (formula("x: [1, 2]", "L = sum(i, x[i])"), (3, 18), "an index is", "sum(i in 1..3, …)"),
+        (formula("x: [1, 2]", "L = sum_i x_i"), (3, 9), "is no sum here", "sum(i in 1..3, …)"),
+        (formula("x: [1, 2]", "L = Σ x"), (3, 9), "is no sum here", "sum(…)"),
+        (formula("x: [1, 2]", "L = norm(x, 2)"), (3, 9), "`norm` takes 1", "norm(…)"),
+        (formula("x: 1", "L = leaky_relu(x, alpha=1)"), (3, 9), "no option `alpha`", "slope=…"),
+        (formula("x: 1", "L = x && 1"), (3, 11), "`&` has no meaning", "(a > 0) * (b > 0)"),
+        (formula("x: 5", "L = x % 2"), (3, 11), "`%` has no meaning", ""),
+        (formula("x: 5", "L = 3%"), (3, 10), "`%` has no meaning", "/ 100"),
+        (LOOP % "w[t] + h_{t+1}", (4, 22), "before it is defined", "as 3..1 for 1..3"),
+        (LOOP.replace("2:", "2") % "w[t]", (3, 5), "a colon is missing", "for t in 1..2:"),
+        ("x: [1.2.3]\n" + layer("[[1]]")[10:], (1, 8), "expected an operator", "such as 0.5"),
+        ("x: [1， 2]\n" + layer("[[1, 2]]")[10:], (1, 5), "comma of full width", "1, 2"),
+        ("x： [1, 2]\n" + layer("[[1, 2]]")[10:], (1, 2), "colon is one of full", "x: [1, 2]"),
+        ("х: [1, 2]\n" + layer("[[1, 2]]")[10:], (1, 1), "U+0445, a Cyrillic", "x"),
+        (layer("[[1, 2]]", ", dropout: 0.2"), (3, 34), "not `0.2`", "{mask: [1, 0, 1], keep: 0.5}"),
+        (layer("[[1, 2]]") + " y: [1]\n", (4, 2), "indented by 1", "no spaces before it"),
+        (LAYER + "     bias: [1]\n", (4, 6), "indented by 5", "4 spaces before it"),
+        (layer("[[1, 2]]").replace("- {", "• {"), (3, 3), "an item of a list", "- {weights"),
+        (formula("x: 1", "y_new = x", "L = y_new^2"), (3, 5), "end in `_new` are taken", "y"),
+    ],
+)  # fmt: skip
+def test_the_only_complaint_says_what_to_write(
+    text: str, place: tuple[int, int], said: str, instead: str
+) -> None:
+    """What follows from the slip is not complained of as well."""
+    with pytest.raises(UserError) as found:
+        loaded(Source("problem.yaml", text.encode()))
+    (only,) = found.value.complaints
+    assert (only.mark.line, only.mark.column) == place
+    assert said in only.message
+    assert instead in (only.instead or "")
+
+
+def test_a_shape_that_cannot_be_read_is_the_only_thing_told() -> None:
+    """The name is there: nothing is said of the formulas that use it."""
+    said, found, _ = complaint("shapes: {x: (n), b: []}\nequations: ['L = sum(x) + b']\n")[::-1]
+    assert "shape in square brackets" in said
+    assert "not `(n)`" in found
+
+
+def test_a_range_that_is_too_long_is_the_only_thing_told() -> None:
+    text = LOOP.replace("1..2", "1..100000") % "w[1] + h_{t-1}"
+    assert complaint(text)[1] == "a range has at most 1000 steps"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from math import prod
 from types import MappingProxyType
 from typing import Final
@@ -90,8 +91,10 @@ def _other_names(name: str, known: Quantities) -> Iterator[str]:
                 yield plain  # grads/dW1
 
 
-def _parts(name: str) -> list[str]:
-    return [part.strip() for part in _PARTS.sub(r"/\1", name).split("/") if part.strip()]
+@lru_cache(maxsize=1024)
+def _parts(name: str) -> tuple[str, ...]:
+    parts = (part.strip() for part in _PARTS.sub(r"/\1", name).split("/"))
+    return tuple(filter(None, parts))
 
 
 def _states(name: str, known: Quantities, letters: Mapping[str, str] = _STATES) -> Iterator[str]:
@@ -253,6 +256,7 @@ def _all_fit(way: Mapping[str, str], names: Mapping[str, int | None], known: Qua
     return all(_fits(known, id, names[name]) for name, id in way.items())
 
 
+@lru_cache(maxsize=1024)
 def _place(name: str) -> tuple[str, str, int] | None:
     """What stands before the leaf of a name, its leaf, and the number of the layer it says."""
     parts = _parts(name)

@@ -103,6 +103,7 @@ Definition: TypeAlias = Callable[[Op, Rules], "Expr | None"]
 Shares: TypeAlias = tuple[Expr | None, ...]
 Derivative: TypeAlias = Callable[[Expr, Expr, Op, Rules], Expr]
 Pullback: TypeAlias = Callable[[Expr, Expr, Op, Rules], Shares]
+Corners: TypeAlias = Callable[[Op], tuple[tuple[float, float], ...]]
 Along: TypeAlias = tuple[tuple[Expr, int], ...]
 """What runs along one index: an axis of an expression, or of several that are multiplied."""
 Trouble: TypeAlias = Callable[..., NDArray[np.bool_]]
@@ -169,6 +170,11 @@ class Domain(Struct, frozen=True):
     words: str
 
 
+def no_corners(_: Op) -> tuple[tuple[float, float], ...]:
+    """None, whatever the options of the operation are."""
+    return ()
+
+
 class Operation(Struct, frozen=True):
     """One operation.
 
@@ -215,7 +221,7 @@ class Operation(Struct, frozen=True):
     defaults: tuple[Expr, ...] = ()
     domain: Domain | None = None
     kink: str | None = None
-    corners: Callable[[Op], tuple[tuple[float, float], ...]] = lambda _: ()
+    corners: Corners = no_corners
     activation: bool = False
     public: bool = True
     taken: bool = True

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations.masks import every
 from backprop_cli.operations.record import Along, Array, Derivative, Entries, Index, Rules
 
 
@@ -43,20 +44,21 @@ def _squeezed(kept: Array, axis: int | None, keep: int | None) -> Array:
 def logsumexp(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     """ln of the sum of e^x, the largest entry taken out before the exponential."""
     top = _top(x, axis)
-    sums = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    sums = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return _squeezed(sums, axis, keep)
 
 
 def _top(x: Array, axis: int | None) -> Array:
     """The largest entry along the axis, which stays; 0 for one that cannot be taken off."""
-    top = np.max(x, axis=axis, keepdims=True)
-    return np.where(np.isfinite(top), top, 0.0)
+    top = x.max(axis=axis, keepdims=True)
+    there = np.isfinite(top)
+    return top if every(there) else np.where(there, top, 0.0)
 
 
 def softmax(x: Array, axis: int | None = None) -> Array:
     """e^x over its sum along the axis, the largest entry taken out first."""
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
+    powers = np.exp(x - x.max(axis=axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
 
 
 def log_softmax(x: Array, axis: int | None = None) -> Array:
@@ -67,22 +69,17 @@ def log_softmax(x: Array, axis: int | None = None) -> Array:
 
 def log_others(x: Array, axis: int | None = None) -> Array:
     """ln(1 - softmax): of the largest entry, summed over the others, since its 1 - p cancels."""
-    return np.asarray(np.where(_is_top(x, axis), _log_rest(x, axis), np.log1p(-softmax(x, axis))))
+    is_top, below = _is_top(x, axis), x - _top(x, axis)
+    others = np.where(is_top, -np.inf, below)
+    rest = logsumexp(others, axis, keep=1) - logsumexp(below, axis, keep=1)
+    return np.where(is_top, rest, np.log1p(-softmax(x, axis)))
 
 
 def _is_top(x: Array, axis: int | None) -> NDArray[np.bool_]:
     """Whether an entry is the (first) largest along the axis; no other can be above one half."""
-    along = axis or 0
-    places = np.expand_dims(np.argmax(x, axis=along), along)
-    mask = np.zeros(x.shape, dtype=bool)
-    np.put_along_axis(mask, places, True, along)
-    return mask
-
-
-def _log_rest(x: Array, axis: int | None) -> Array:
-    below = x - _top(x, axis)
-    others = np.where(_is_top(x, axis), -np.inf, below)
-    return np.asarray(logsumexp(others, axis, keep=1) - logsumexp(below, axis, keep=1))
+    along = (axis or 0) % x.ndim
+    places = np.arange(x.shape[along]).reshape(-1, *(1,) * (x.ndim - 1 - along))
+    return np.asarray(places == x.argmax(axis=along, keepdims=True))
 
 
 def others_share(g: Array, x: Array, axis: int | None = None) -> Array:

@@ -120,11 +120,11 @@ class _Reader(Struct):
         if not node.items:
             self._complain("this list holds no numbers", node.mark, _EXAMPLE)
             return None
+        if not any(isinstance(item, ListNode) for item in node.items):
+            return self._row(node, ())
         if self._refused(refuse_semicolons, node, node.mark):
             return None
-        if any(isinstance(item, ListNode) for item in node.items):
-            return self._rectangle([*self._rows(node)], [item.mark for item in node.items])
-        return self._row(node, ())
+        return self._rectangle([*self._rows(node)], [item.mark for item in node.items])
 
     def _refused(self, check: Callable[[Any], object], what: object, mark: Mark) -> bool:
         """Whether `check` raises, which is complained about."""
@@ -180,11 +180,11 @@ class _Reader(Struct):
                 self._complain(message, item.mark, instead)
 
     def _row(self, node: ListNode, index: tuple[int, ...]) -> Row:
-        if index and self._refused(refuse_semicolons, node, node.mark):
-            return []
         texts = [item.text if isinstance(item, ScalarNode) else "" for item in node.items]
         if texts and all(map(is_simple, texts)):
             return [float(text) for text in texts]
+        if self._refused(refuse_semicolons, node, node.mark):
+            return []
         return [*self._entries(node, index)]
 
     def _entries(self, node: ListNode, index: tuple[int, ...]) -> Iterator[float]:

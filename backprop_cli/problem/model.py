@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct, field
@@ -47,7 +48,7 @@ class Fusion(Struct, frozen=True):
     why: str
 
 
-class Model(Struct, frozen=True):
+class Model(Struct, frozen=True, dict=True):
     """The forward equations with what is given, and how gradients start and end.
 
     `shapes` holds every name's shape (letters allowed), `axes` what the axes run over. `target` is
@@ -82,7 +83,7 @@ class Model(Struct, frozen=True):
     over_time: tuple[OverTime, ...] = ()
     decaying: Mapping[str, Expr] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def definitions(self) -> dict[str, Expr]:
         """Each forward quantity's expression by its name."""
         return {equation.name: equation.expr for equation in self.equations}

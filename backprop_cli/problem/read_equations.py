@@ -55,7 +55,7 @@ class Equations(Struct):
     equations: list[Equation] = field(default_factory=list)
     failed: dict[str, None] = field(default_factory=dict)
     failed_values: dict[str, None] = field(default_factory=dict)
-    later: dict[str, tuple[str, str]] = field(default_factory=dict)
+    later: dict[str, tuple[str, Text]] = field(default_factory=dict)
     stated: list[Stated] = field(default_factory=list)
     over_time: tuple[OverTime, ...] = ()
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -147,7 +147,7 @@ def read_equations(read: Equations) -> None:
             line = each.text.mark.line
             where = f"on line {line}" if line else "later"
             said = f"{shown(each.name)} is used before it is defined ({where})"
-            read.later.setdefault(each.name, (said, "the equations in order of computing"))
+            read.later.setdefault(each.name, (said, each.text))
     wrong: set[Mark] = set()
     for each in read.stated:
         if read.complaints.full:
@@ -165,6 +165,10 @@ def read_equations(read: Equations) -> None:
 
 def _complain_of_form(read: Equations, text: Text) -> None:
     left, sign, right = text.text.partition("=")
+    if range_above := _FOR.match(text.text):
+        read.lost.update(_WORD.findall(text.text))
+        read.complaints.add("a colon is missing after this range", text.mark, f"{range_above[0]}:")
+        return
     read.lost.update(_WORD.findall(left))
     instead = "z = W @ x + b"
     if sign and not right.startswith("=") and left.strip():
@@ -176,6 +180,7 @@ def _complain_of_form(read: Equations, text: Text) -> None:
     read.complaints.add(message, text.mark, instead)
 
 
+_FOR = re.compile(r"\s*for \w+ in [^\s:]+")
 _WORD = re.compile(r"[^\W\d_]\w*")
 _accented = re.compile(
     r"\\(?P<accent>hat|bar|tilde|vec|mathbf|mathrm|bm)\{\\?(?P<name>\w+)\}"
@@ -228,12 +233,19 @@ _MEAN = {"mean-squared-error": "mean squared error"}
 """Over what the mean is taken, outputs or samples, a formula does not say."""
 
 
+_BACKWARDS = "the range the other way round, as 3..1 for 1..3"
+
+
 def _equation(read: Equations, stated: Stated) -> None:
     name, text = stated.name, stated.text
     blanks = len(text.text) - len(text.text.lstrip())
     allowed = _check_name(read, name, moved(text.mark, blanks))
     known = read.known
-    later = {other: said for other, said in read.later.items() if other not in known}
+    later = {
+        other: (said, _BACKWARDS if place is text else "the equations in order of computing")
+        for other, (said, place) in read.later.items()
+        if other not in known
+    }
     if allowed:
         later[name] = (
             f"{shown(name)} is used in its own equation",
@@ -247,6 +259,7 @@ def _equation(read: Equations, stated: Stated) -> None:
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
         shape = _shape(read, name, expr, text, stated.start)
     if not allowed:
+        read.lost |= set() if name in read.known else {name}
         return
     if expr is None or shape is None:
         read.failed[name] = None

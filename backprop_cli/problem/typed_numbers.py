@@ -210,7 +210,9 @@ def _constant(text: str) -> float:
         return parse_constant(text)
     except FormulaError as error:
         message = f"{shown(text)} is not a number: {error.message}"
-        raise NumberError(message, error.instead, offset=error.offset) from error
+        stray = error.message.startswith("expected an operator")  # 1cm, 1.2.3: no product is meant
+        instead = "a number, such as 0.5" if stray else error.instead
+        raise NumberError(message, instead, offset=error.offset) from error
 
 
 def _refuse_out_of_range(text: str, value: float) -> None:
@@ -317,6 +319,11 @@ _SURPRISES = (
         r"([+-]?[\d.]+(?:e[+-]?\d+)?) *[,;]",
         "{} ends with a sign that separates",
         lambda match: match[1],
+    ),
+    _Surprise(
+        ".*[，；].*",
+        "{} has a comma of full width in it, to YAML a letter",
+        lambda match: unicodedata.normalize("NFKC", match[0]),
     ),
     _Surprise(
         r"([+-]?\d*)\.\.+(\d+)",

@@ -95,6 +95,7 @@ def _add_steps(
             message = f"{shown(each.letter)} is {what}, and cannot count the steps as well"
             complaints.add(message, each.mark, "another letter")
         steps = steps[:1]
+    found.lost |= set() if steps else {*bases.values()}
     for step in steps:
         taken = each.equations if step == steps[0] else bases
         running = {**found.lengths, each.letter: step}

@@ -243,6 +243,8 @@ class Rounding(Unit, frozen=True):
 EPSILONS: Final = {name: float(np.finfo(name).eps) for name in ("float16", "float32", "float64")}
 """The relative distance of a float from the next one, by the kind."""
 
+_NOTHING: Final = {name: float(1 / np.finfo(name).max) for name in EPSILONS}
+
 _ROUNDINGS = 16
 """Roundings that one operation is allowed: of its arguments, within it, of its result."""
 
@@ -268,7 +270,7 @@ class FloatType(Struct, frozen=True):
     @property
     def nothing(self) -> float:
         """What is no larger is 0 in a program: its reciprocal is beyond the largest number."""
-        return float(1 / np.finfo(self.name).max)
+        return _NOTHING[self.name]
 
     @property
     def most(self) -> float:

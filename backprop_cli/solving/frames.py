@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
+from types import MappingProxyType
 
 import numpy as np
 from msgspec.structs import asdict, replace
@@ -84,4 +85,4 @@ def _kinds(problem: Problem) -> Hashable:
 
 def _hashable(part: object) -> Hashable:
     """Pairs in their order for a mapping."""
-    return tuple(part.items()) if isinstance(part, Mapping) else part
+    return tuple(part.items()) if isinstance(part, dict | MappingProxyType) else part

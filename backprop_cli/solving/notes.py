@@ -9,11 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, Sym, op, signed_terms, symbols, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Op,
+    Option,
+    Sym,
+    in_order,
+    op,
+    signed_terms,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.masks import every
 from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.record import no_corners
 from backprop_cli.operations.stable_values import is_largest
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
@@ -25,6 +36,14 @@ from backprop_cli.solving.plan import Planned
 SATURATED = 1e-3
 """A sigmoid or tanh whose slope is below this times its largest is called saturated."""
 
+_LOGARITHMS = frozenset({"log", "xlogy"})
+_BENT = frozenset(
+    name
+    for name, entry in TABLE.items()
+    if entry.kink is not None or entry.corners is not no_corners or name == "norm"
+)
+"""What has a place where a derivative is a convention."""
+
 Env = Mapping[str, Array]
 Mask = NDArray[np.bool_]
 
@@ -34,18 +53,19 @@ def note(step: Planned, env: Env, model: Model) -> str | None:
     value = env.get(step.id)
     if value is None:
         return f"too large to show here: --only {step.id} shows it" if step.skipped else None
-    remarks = [
-        step.note,
-        _not_finite(step, value, env, model),
-        _unit_trouble(step, value, env, model),
-    ]
+    remarks = [step.note, _not_finite(step, value, env, model)]
     if step.phase == "forward":
-        remarks += [_lost_digits(step, value, env, model), *_kinks(step, env, model)]
+        remarks.append(_unit_trouble(step, value, env, model))
+        used = in_order(step.expr).operations
+        if used & _LOGARITHMS:
+            remarks.append(_lost_digits(step, value, env, model))
+        if used & _BENT:
+            remarks += _kinks(step, env, model)
     if step.phase == "backward":
         remarks.append(_no_path(step, env, model))
     if step.rule == "sum-over-paths":
         remarks.append(_several_paths(step, env, model))
-    return "; ".join(remark for remark in remarks if remark) or None
+    return "; ".join(filter(None, remarks)) or None
 
 
 def listed(mask: Mask, name: str, bases: Bases) -> str:
@@ -148,10 +168,11 @@ def _zero_output(node: Op, env: Env, model: Model) -> str | None:
 
 def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | None:
     """Where a logarithm is finite although its argument has become 0."""
-    logarithms = [node for node in _operations(step.expr) if node.name in ("log", "xlogy")]
-    if not logarithms or model.problem.rounding is not None or not np.isfinite(value).all():
+    if model.problem.rounding is not None or not np.isfinite(value).all():
         return None
-    for node in logarithms:
+    for node in _operations(step.expr):
+        if node.name not in _LOGARITHMS:
+            continue
         hit = _zero_output(node, env, model)
         if hit:
             return (
@@ -166,12 +187,12 @@ def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | N
 
 def _unit_trouble(step: Planned, value: Array, env: Env, model: Model) -> str | None:
     """Saturated sigmoids, rectified units that are off; in a batch those that are so throughout."""
-    match step.phase, step.expr:
-        case "forward", Op("sigmoid", (Sym(),)):
+    match step.expr:
+        case Op("sigmoid", (Sym(),)):
             flat, words = value * (1 - value) < SATURATED / 4, "saturated"
-        case "forward", Op("tanh", (Sym(),)):
+        case Op("tanh", (Sym(),)):
             flat, words = 1 - value**2 < SATURATED, "saturated"
-        case "forward", Op("relu", (Sym(z),)):
+        case Op("relu", (Sym(z),)):
             flat, words = env[z] < 0, "off"
         case _:
             return None
@@ -200,14 +221,14 @@ def _kinks(step: Planned, env: Env, model: Model) -> Iterator[str]:
     """Where a derivative does not exist, and the value taken instead."""
     alike: dict[str, list[Op]] = {}
     for node in _operations(step.expr):
-        alike.setdefault(node.name, []).append(node)
+        if node.name in _BENT:
+            alike.setdefault(node.name, []).append(node)
     for name, nodes in alike.items():
         if operation(nodes[0]).kink in (None, "max"):
             yield from islice(filter(None, (_corner(node, env, model) for node in nodes)), 1)
         elif hit := [node for node in nodes if at_kink(node, env)]:
             yield _value_taken(name, hit, env, model)
-        if step.phase == "forward":
-            yield from _corners_met(nodes, env, model)
+        yield from _corners_met(nodes, env, model)
 
 
 def at_kink(node: Op, env: Env) -> bool:

@@ -119,7 +119,7 @@ def _step(planned: Planned, values: Mapping[str, Array], model: Model, number: i
         planned.rule,
         planned.expr,
         planned.axes,
-        tuple(int(size) for size in planned.shape),
+        tuple(map(int, planned.shape)),
         values.get(planned.id),
         note(planned, values, model),
         planned.words,

@@ -23,13 +23,13 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     ArrayCells,
     Written,
+    all_same,
     finer,
     how_computed,
     how_right,
     is_far,
     is_right,
     meets,
-    same,
     standing_for,
     written,
 )
@@ -148,8 +148,8 @@ class RightAnswers:
                 if question.index in (None, place)
             )
             how = weakest(np.array([entry.how for entry in entries], dtype=object), "correct")
-        elif cells.off(truth) <= ALIKE * self.exercise.size(answer.id):
-            how = "exact" if same(cells.value, truth).all() else "rounded"
+        elif (off := cells.off(truth)) <= ALIKE * self.exercise.size(answer.id):
+            how = "exact" if all_same(cells.value, truth, off) else "rounded"
         return Result(
             question.id,
             "correct",

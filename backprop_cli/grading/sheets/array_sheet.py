@@ -89,7 +89,8 @@ def float_type(arrays: Mapping[str, np.ndarray[Any, Any]], rtol: float | None) -
     """The coarsest type among the arrays: what is computed from float32 is no better for it."""
     kinds = (_FLOATS.get(array.dtype) for array in arrays.values())
     names = [name for name in kinds if name is not None]
-    names += ["float32" for array in arrays.values() if _is_single(array)]
+    with np.errstate(all="ignore"):
+        names += ["float32" for array in arrays.values() if _is_single(array)]
     return FloatType(max(names, key=EPSILONS.__getitem__, default="float64"), rtol)
 
 
@@ -98,11 +99,10 @@ def _is_single(array: np.ndarray[Any, Any]) -> bool:
     if _FLOATS.get(array.dtype) != "float64" or not array.size or array.size > 1_000_000:
         return False
     some = array.flat[:_SOME]
-    with np.errstate(all="ignore"):
-        if not (some.astype(np.float32) == some).all():
-            return False
-        single = array.astype(np.float32).astype(np.float64)
-        short = np.round(array * 2**12) == array * 2**12
+    if not (some.astype(np.float32) == some).all():
+        return False
+    single = array.astype(np.float32).astype(np.float64)
+    short = np.round(array * 2**12) == array * 2**12
     return bool((single == array).all() and not short.all())
 
 

@@ -181,7 +181,9 @@ def as_declared(way: Stored, id: str, value: Array, shape: Shape) -> Array:
     if value.shape != kept and _has_the_same_axes(value.shape, kept):
         value = value.reshape(kept)
     order = way.orders.get(id, ())
-    return value.transpose(np.argsort(order)) if len(order) == value.ndim > 1 else value
+    if not len(order) == value.ndim > 1:
+        return value
+    return value.transpose([order.index(axis) for axis in range(value.ndim)])
 
 
 def _has_the_same_axes(shape: Shape, kept: Shape) -> bool:

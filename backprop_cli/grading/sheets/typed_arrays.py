@@ -247,6 +247,15 @@ def same(value: Array, truth: Array) -> Mask:
     return np.asarray(off <= room)
 
 
+def all_same(value: Array, truth: Array, off: float) -> bool:
+    """Whether every typed value is the exact one, where none is farther than `off` away.
+
+    Beside larger numbers that is nothing: only the small ones can be others.
+    """
+    small = np.abs(truth) <= 2 * off / ALIKE
+    return bool(same(value[small], truth[small]).all())
+
+
 ALIKE: Final = 1e-12
 """So near, by its own size, a number is no other."""
 

@@ -138,7 +138,11 @@ def _lost(given: Given) -> Iterator[str]:
     wrong = {complaint.mark.line for complaint in given.complaints.found}
     for key in ("values", "shapes", "equations"):
         entry = given.entries.get(key)
-        if entry is None or (key in given.values and key != "equations"):
+        if entry is None:
+            continue
+        if key in given.values and key != "equations":
+            read = given.values[key]
+            yield from (name for name in getattr(entry.value, "entries", ()) if name not in read)
             continue
         value = entry.value
         items = value.items if key == "equations" and isinstance(value, ListNode) else [value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import Choice, Field, Numbers, Schema, unexpected
 from backprop_cli.problem.problem_data import Text
-from backprop_cli.problem.text.other_keys import folded, nearest
+from backprop_cli.problem.text.other_keys import folded, nearest, told_apart
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
@@ -86,6 +86,7 @@ class Given(Struct, frozen=True):
         self.complaints.add(message, self.at(key), instead)
 
 
+_of_key = cache(shown)  # there are few of them
 _joined = partial(re.fullmatch, r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)")  # {rule sgd, lr=0.1}
 
 
@@ -102,11 +103,13 @@ def _shows_nothing(_: Node) -> None:
 
 def _put_in(example: str | None, name: str, key: Key, node: Node) -> str | None:
     """An example with a value in the place of a key's; None where it has none, or does not fit."""
-    part = re.search(rf"(?<=\b{re.escape(name)}: )[^,{{}}]+", example or "")
+    part = re.match(rf"[^[]*?\b{re.escape(name)}: (?P<said>[^[,{{}}]+)", example or "")
     if example is None or part is None or not isinstance(node, ScalarNode) or "`" in example:
         return None
     key.field.read(node, name, trial := Complaints())
-    return None if trial.found else example[: part.start()] + node.text + example[part.end() :]
+    return (
+        None if trial.found else example[: part.start("said")] + node.text + example[part.end() :]
+    )
 
 
 class Record(Struct, Generic[T], frozen=True):
@@ -141,11 +144,10 @@ class Record(Struct, Generic[T], frozen=True):
             unexpected(node, name, self, complaints, self._example_with(node))
             return None
         given = Given(node.mark, complaints)
-        aliases = self.aliases
-        for entry in node.entries.values():
+        for text, entry in node.entries.items():
             if complaints.full:
                 break
-            self._take(aliases.get(entry.key.text, entry.key.text), entry, given)
+            self._take(text if text in self.keys else self.aliases.get(text, text), entry, given)
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
             message = f"{shown(key)} is missing: it should be {self.keys[key].field.words}"
@@ -165,7 +167,7 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"{shown(name)} has no value: it should be {key.field.words}"
             given.complaints.add(message, entry.key.mark, "a value, or leave the key out")
             return
-        value = key.field.read(entry.value, shown(name), given.complaints)
+        value = key.field.read(entry.value, _of_key(name), given.complaints)
         if value is not None:
             given.values[name] = value
 
@@ -195,7 +197,7 @@ class Record(Struct, Generic[T], frozen=True):
             return
         instead = self._instead(entry)
         key = self.aliases.get(instead, instead) if instead is not None else None
-        more = f"; did you mean `{instead}`?" if key in self.keys else ""
+        more = f"; did you mean `{instead}`?{told_apart(text)}" if key in self.keys else ""
         if instead is None:
             more = f" (it has {', '.join(self.keys)})"
         message = f"{shown(text)} is not a key of {self.called}{more}"

@@ -172,6 +172,8 @@ def _with_fewer(said: str, args: Sequence[Expr]) -> str | None:
     """What is meant by arguments too many: an axis without its name, a base, two limits."""
     entry = TABLE.get(_ALIASES.get(said, said))
     match args:
+        case [_, Num(value)] if said == "norm":  # of which order: 2 is the only one there is
+            return "norm(…)" if value == 2 else "sum(abs(…)) for the sum of the absolute values"
         case [_, Num(value)] if entry is not None and "axis" in entry.options:
             return f"{said}(…, axis={value})"
         case [_, _] if said in ("log", "ln"):
@@ -234,7 +236,7 @@ def _no_option(token: Token, key: str, known: Sequence[str]) -> FormulaError:
     message = f"`{token.text}` has no option {quoted(key)}"
     if known:
         message += f"; it has {' and '.join(map(quoted, known))}"
-    meant = [each for each in known if each.startswith(key)]
+    meant = [each for each in known if each.startswith(key) or known == [each] != ["axis"]]
     return FormulaError(message, token.offset, f"{meant[0]}=…" if len(meant) == 1 else None)
 
 

@@ -15,7 +15,7 @@ from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.ids import in_letters, listed
 from backprop_cli.problem.problem_data import Convention, Text
-from backprop_cli.problem.text.other_keys import LONGEST, nearest
+from backprop_cli.problem.text.other_keys import LONGEST, nearest, told_apart
 from backprop_cli.problem.typed_numbers import shown
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _said_of(name: str, before: str, scope: Scope) -> tuple[str, str | None]:
         return "`e` is not known here: it is no number", "exp(x) for e^x"
     known, stated = scope.known, scope.stated
     near = in_letters(name) if in_letters(name) in known else nearest(name, known)
-    meant = f"; did you mean `{near}`?" if near else ""
+    meant = f"; did you mean `{near}`?{told_apart(name)}" if near else ""
     ways = [listed(known), f"{stated}: {{{name}: …}}" if stated else None]
     instead = near or _meant(name, known) or ", or ".join(way for way in ways if way)
     return f"{shown(name)} is not known here{meant}", instead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 
@@ -155,6 +155,8 @@ def _unreadable(text: str, start: int) -> FormulaError:
     if command := _of_latex(text[start:]):
         written = _LATEX.get(command[1], command[1])
         return FormulaError(f"{quoted(command[0])} is LaTeX, and no formula here", start, written)
+    if character in "'\"" and not _transposes(text, start):
+        return FormulaError("a formula stands without quotes", start, "no quotes")
     instead = {
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
@@ -162,7 +164,9 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "}": ")",
         "|": "abs(…)",
         ";": "one equation a line",
-        "%": "/ 100",
+        "%": "/ 100" if text[start + 1 :].strip()[:1] in ("", *"+-*/@)") else None,
+        "&": "(a > 0) * (b > 0)",
+        "!": "1 - a for what does not hold",
         "½": "1/2",
         "√": "sqrt(…)",
         "∑": "sum(…)",
@@ -177,6 +181,11 @@ def _unreadable(text: str, start: int) -> FormulaError:
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
+
+
+def _transposes(text: str, start: int) -> bool:
+    """Whether a quote may be the sign of a transpose: it has a name or a bracket before it."""
+    return bool(re.search(r"[\w)\]]$", text[:start]))
 
 
 _of_latex = partial(re.match, r"\\(?!u[0-9a-f]{4})([^\W\d_]+|\|)")
@@ -209,6 +218,8 @@ def _without(owner: str, after: str) -> str:
     if owner.partition(".")[0] in _LIBRARIES:
         there = elsewhere(name, ())
         return (there.formula if there else None) or f"{name}(…)"
+    if name in ("t", "T", "transpose"):
+        return f"{owner}.T"
     return f"{owner} @ …" if name in _PRODUCTS else f"{name}({owner})"
 
 
@@ -220,7 +231,10 @@ def found_words(token: Token) -> str:
 def leftover(tokens: Sequence[Token], position: int) -> FormulaError:
     """What is wrong with the token there, behind a whole formula."""
     token = tokens[position]
+    before = tokens[position - 1]
     if begins_operand(token):
+        if (summed := _summed(before)) is not None:
+            return FormulaError(f"{quoted(before.text)} is no sum here", before.offset, summed)
         return missing_before(token, ")")
     if (number := _with_comma(tokens[position - 1 : position + 2])) is not None:
         message = f"{quoted(number)} has a comma in it: the decimal sign is a point"
@@ -268,6 +282,29 @@ def missing_before(token: Token, expected: str) -> FormulaError:
         message = f"expected an operator or a comma before {shown}"
         return FormulaError(message, token.offset, f"{products}, or `, {token.text}`")
     return FormulaError(f"expected an operator before {shown}", token.offset, products)
+
+
+def _summed(before: Token) -> str | None:
+    """How a sum is written that stands before its terms as on paper: Σ x, sum_i w_i x_i."""
+    name, _, letter = before.text.partition("_")
+    if before.kind != "name" or name not in ("Σ", "∑", "sum"):
+        return None
+    return f"sum({letter} in 1..3, …)" if letter else "sum(…)"
+
+
+def no_index(token: Token, letters: Iterable[str]) -> FormulaError:
+    """What is said of what is no index: a letter that nothing counts, an end left out, -1."""
+    known = "".join(f", {letter}" for letter in letters)
+    instead = "E[[3, 1]] for rows 3 and 1"
+    if token.kind == "name":
+        instead = f"sum({token.text} in 1..3, …) around it, or `for {token.text} in 1..3:` above"
+    elif token.text == "]":
+        instead = "both ends, as in x[2:4]"
+    elif token.text == "-":
+        instead = "its place from the start: x[1] is the first"
+    return FormulaError(
+        f"an index is a whole number{known}, `:` or a list of numbers", token.offset, instead
+    )
 
 
 def literal(token: Token) -> Expr:

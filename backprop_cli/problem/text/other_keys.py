@@ -217,6 +217,20 @@ _LONG = 8  # letters of a word that may have two slips
 _QUOTES = "“”„‟‘’‚‛«»\"'"
 
 
+_TWINS = str.maketrans("асеорхуіјАВЕКМНОРСТХ", "aceopxyijABEKMHOPCTX")
+
+
+def in_latin(text: str) -> str:
+    """`text` with Latin letters for the Cyrillic ones that look the same."""
+    return text.translate(_TWINS)
+
+
+def told_apart(text: str) -> str:
+    """What to add where a word looks like the right one, and has another alphabet's letters."""
+    other = [char for char in text if in_latin(char) != char]
+    return f" (`{other[0]}` is U+{ord(other[0]):04X}, a Cyrillic letter)" if other else ""
+
+
 def folded(text: str) -> str:
     """`text` as words are compared: in small letters, without quotes, hyphens and spaces."""
     return re.sub(r"[\s_-]", "", text.strip(_QUOTES + " ").casefold())
@@ -226,7 +240,7 @@ def nearest(text: str, known: Collection[str]) -> str | None:
     """The one of `known` that was probably meant."""
     if len(text) > LONGEST:
         return None
-    word = folded(text)
+    word = folded(in_latin(text))
     names: dict[str, str] = {}
     for name in known:
         names.setdefault(folded(name), name)

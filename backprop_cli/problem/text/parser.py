@@ -19,6 +19,7 @@ from backprop_cli.problem.text.lexer import (
     leftover,
     literal,
     missing_before,
+    no_index,
     quoted,
     stepped,
     tokens_of,
@@ -241,9 +242,7 @@ class _Reader(Struct):
         if token.text in self.running:
             return self.running[token.text]
         if token.kind != "number" or not token.text.isdigit():
-            letters = "".join(f", {letter}" for letter in self.running)
-            message = f"an index is a whole number{letters}, `:` or a list of numbers"
-            raise FormulaError(message, token.offset, "E[[3, 1]] for rows 3 and 1")
+            raise no_index(token, self.running)
         return int(token.text)
 
     def now(self) -> str:

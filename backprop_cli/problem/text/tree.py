@@ -25,7 +25,6 @@ MAX_DEPTH: Final = 50
 """The deepest nesting of lists and mappings."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_HALF = 1_000  # of what goes on behind a comma; each one more reads it again
 _OF_NUMBERS = r"(?=.*\d)(?:[-+−.;,/\s\d]|(?<=\d)[eE](?=[-+]?\d))+"
@@ -143,7 +142,9 @@ def source_lines(data: bytes) -> tuple[str, ...]:
 
 def split_lines(text: str) -> list[str]:
     """`text` split where YAML sees a new line."""
-    return _LINE_BREAK.split(text)
+    for other in ("\r\n", "\r", "\x85", "\u2028", "\u2029"):
+        text = text.replace(other, "\n")
+    return text.split("\n")
 
 
 class _RefusedError(Exception):
@@ -256,20 +257,19 @@ class _Builder:
 
     def _take(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
-            self._spend(1, event)
-            node = self._scalar(event)
-            self._place(node)
-            self._remember(event.anchor, node, 1)
+            self._spend(event)
+            self._place(self._scalar(event))
         elif isinstance(event, yaml.CollectionStartEvent):
             self._start(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             done = self.open.pop()
             self._place(done.node)
-            self._remember(done.anchor, done.node, self.spent - done.spent)
+            if done.anchor is not None:
+                self.anchors[done.anchor] = (done.node, self.spent - done.spent)
         elif isinstance(event, yaml.AliasEvent):
             self._place(self._alias(event))
 
-    def _spend(self, nodes: int, event: Any) -> None:
+    def _spend(self, event: Any, nodes: int = 1) -> None:
         self.spent += nodes
         if self.spent <= MAX_NODES:
             return
@@ -284,6 +284,8 @@ class _Builder:
         style = _STYLES.get(event.style, "plain")
         mark = event.start_mark
         node = ScalarNode(event.value, style, mark.line + 1, mark.column + 1)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, 1)
         if style == "block":
             node.indent = self._indent(node.line)
         elif style == "quoted" and (match := re.search(_UNWANTED, node.text)):
@@ -299,7 +301,7 @@ class _Builder:
 
     def _start(self, event: Any) -> None:
         self._refuse_tag(event)
-        self._spend(1, event)
+        self._spend(event)
         if len(self.open) >= MAX_DEPTH:
             message = f"lists and mappings are nested more than {MAX_DEPTH} deep here"
             raise _refused(message, _mark(event), "a matrix is a list of rows: [[3, 6], [4, 5]]")
@@ -312,12 +314,8 @@ class _Builder:
             inside = any(frame.anchor == event.anchor for frame in self.open)
             why = "stands inside what it refers to" if inside else "refers to nothing before it"
             raise _refused(f"the alias {shown('*' + event.anchor)} {why}", _mark(event))
-        self._spend(self.anchors[event.anchor][1], event)
+        self._spend(event, self.anchors[event.anchor][1])
         return self.anchors[event.anchor][0]
-
-    def _remember(self, anchor: str | None, node: Node, nodes: int) -> None:
-        if anchor is not None:
-            self.anchors[anchor] = (node, nodes)
 
     def _place(self, node: Node) -> None:
         if not self.open:
@@ -380,8 +378,10 @@ class _Builder:
 
 def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
     """The value of `{bias: 0,5}` or `{formula: max(0, z)}`, whose end YAML takes for a key."""
+    if not (isinstance(value, ScalarNode) and value.empty):
+        return None
     before = next((entry.value for entry in reversed(mapping.entries.values())), None)
-    if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
+    if not isinstance(before, ScalarNode):
         return None
     if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -206,6 +206,8 @@ _texts = re.compile(
     rf"(?P<head> *(?:- +)?{_NAME}: +)(?P<sign>)(?=[^\W\d][^\"#:]* [^\"#:]*: [^\"\[{{#]*$)"
 ).match
 _item = re.compile(r"(?P<head> +)(?P<sign>)(?=\{)").match
+_bullet = re.compile(r"(?P<head> *)(?P<sign>[*•–—])(?= +\S)").match
+_full_colon = re.compile(rf"(?P<head> *(?:- +)?{_NAME})(?P<sign> *： *)(?=\S)").match
 _nothing = re.compile(rf" *{_NAME}: +(?P<sign>-+) *(?:#.*)?$").match
 _alone = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) *(?:#.*)?$").match
 _in_braces = re.compile(rf"(?<=[{{,])(?P<head> *{_NAME})(?P<sign>):(?=[^\s:/\\,}}])")
@@ -233,6 +235,8 @@ class _Kind(Struct, frozen=True):
 
 _COLON = _Kind("a colon is missing after this name", ":")
 _SPACE = _Kind("a space is missing after this colon", ": ")
+_BULLET = _Kind("an item of a list begins with `- `", "-")
+_FULL_COLON = _Kind("this colon is one of full width (U+FF1A), to YAML a letter", ": ")
 _EQUALS = _Kind("`=` stands where a colon belongs", ":")
 _DASH = _Kind("a space is missing after this dash", "- ")
 _COMMENT = _Kind("a comment begins with `#`", "#")
@@ -249,6 +253,8 @@ _LOOKED_FOR = (
     (_item, _ITEM),
     (_unspaced, _SPACE),
     (_equals, _EQUALS),
+    (_full_colon, _FULL_COLON),
+    (_bullet, _BULLET),
     (_ended, _END),
     (_rows, _ROWS),
     (_texts, _TEXT),
@@ -268,13 +274,22 @@ def _indented(number: int, lines: list[str]) -> list[Slip]:
     """The line as it would stand at the indentation of the key, or the dash, above."""
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     begins = _dashes if line.lstrip().startswith("- ") else _key
-    above = next(filter(None, map(begins, reversed(lines[: number - 1]))), None)
-    at, wanted = len(line) - len(line.lstrip()), len(above["head"]) if above else -1
-    if not line.strip() or above is None or at == wanted:
+    at, levels = len(line) - len(line.lstrip()), _levels(lines[: number - 1], begins)
+    if not line.strip() or not levels or at in levels:
         return []
+    wanted = min(levels, key=lambda level: abs(level - at))
     message = f"this line is indented by {at}, and its neighbour above by {wanted}"
     instead = f"{wanted or 'no'} space{'' if wanted == 1 else 's'} before it"
     return [Slip(Complaint(message, Mark(number, at + 1), instead), " " * wanted + line.lstrip())]
+
+
+def _levels(above: list[str], begins: Callable[[str], re.Match[str] | None]) -> list[int]:
+    """The indentations that are open below these lines, the innermost first."""
+    levels: list[int] = []
+    for found in filter(None, map(begins, reversed(above))):
+        if not levels or len(found["head"]) < levels[-1]:
+            levels.append(len(found["head"]))
+    return levels
 
 
 def _outside(lines: list[str]) -> Iterator[tuple[int, str, str]]:
