@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -61,51 +62,49 @@ EXPRESSIONS = (
 )
 
 
-def derivations() -> dict[str, Derivation]:
-    found = {name: named(name) for name in names()}
-    return (
-        {name: each for name, each in found.items() if each is not None}
-        | {text: of_formula(text) for text in FORMULAS}
-        | {text: of_expressions(text) for text in EXPRESSIONS}
-    )
+ALL = (*names(), *FORMULAS, *EXPRESSIONS)
 
 
-ALL = derivations()
-CHAINS = [
-    pytest.param(each, chain, id=f"{name}-{number}")
-    for name, each in ALL.items()
-    for number, chain in enumerate(each.chains)
-]
+@cache
+def derivation_of(text: str) -> Derivation:
+    if text in FORMULAS:
+        return of_formula(text)
+    found = of_expressions(text) if text in EXPRESSIONS else named(text)
+    assert found is not None
+    return found
 
 
 def at_a_kink(chain: Chain) -> bool:
     return chain.lines[-1].reason == "kink"
 
 
-@pytest.mark.parametrize(("derivation", "chain"), CHAINS)
-def test_every_line_equals_the_one_before_it(derivation: Derivation, chain: Chain) -> None:
-    if at_a_kink(chain):
-        assert len(chain.lines) == 1
-        return
-    for point in points(derivation, chain, 5):
-        expected = point.value(chain.left)
-        for line in chain.lines:
-            assert point.value(line.expr) == pytest.approx(expected, rel=2e-6, abs=2e-7), line
+@pytest.mark.parametrize("text", ALL)
+def test_every_line_equals_the_one_before_it(text: str) -> None:
+    derivation = derivation_of(text)
+    for chain in derivation.chains:
+        if at_a_kink(chain):
+            assert len(chain.lines) == 1
+            continue
+        for point in points(derivation, chain, 5):
+            expected = point.value(chain.left)
+            for line in chain.lines:
+                assert point.value(line.expr) == pytest.approx(expected, rel=2e-6, abs=2e-7), line
 
 
-@pytest.mark.parametrize(("derivation", "chain"), CHAINS)
-def test_the_last_line_is_worked_out_and_no_line_is_said_twice(
-    derivation: Derivation, chain: Chain
-) -> None:
+@pytest.mark.parametrize("text", ALL)
+def test_the_last_line_is_worked_out_and_no_line_is_said_twice(text: str) -> None:
+    derivation = derivation_of(text)
     assert derivation.title
-    assert not has_derivative(chain.result)
-    assert all(line.words and line.reason for line in chain.lines)
-    exprs = [line.expr for line in chain.lines]
-    assert all(a != b for a, b in pairwise(exprs))
+    for chain in derivation.chains:
+        assert not has_derivative(chain.result)
+        assert all(line.words and line.reason for line in chain.lines)
+        exprs = [line.expr for line in chain.lines]
+        assert all(a != b for a, b in pairwise(exprs))
 
 
-@pytest.mark.parametrize("derivation", ALL.values(), ids=list(ALL))
-def test_the_forms_of_a_definition_are_equal(derivation: Derivation) -> None:
+@pytest.mark.parametrize("text", ALL)
+def test_the_forms_of_a_definition_are_equal(text: str) -> None:
+    derivation = derivation_of(text)
     for each in derivation.definitions:
         if len(each.forms) < 2 or derivation.chains[0].conditions:
             continue
@@ -161,7 +160,7 @@ def test_losses_are_those_of_the_table(name: str) -> None:
     from backprop_cli.operations.losses import Setting
     from backprop_cli.readings.values import evaluate
 
-    derivation, loss = ALL[name], LOSSES[name]
+    derivation, loss = derivation_of(name), LOSSES[name]
     chain = derivation.chains[-1] if loss.logits else derivation.chains[0]
     point = points(derivation, chain, 1)[0]
     predicted = "z" if loss.logits else "yhat"
@@ -230,7 +229,7 @@ def test_known_results() -> None:
 
 
 def test_the_step_that_uses_the_sum_of_the_targets_says_so() -> None:
-    chain = ALL["cross-entropy"].chains[1]
+    chain = derivation_of("cross-entropy").chains[1]
     assert [line.uses is not None for line in chain.lines] == [False] * (len(chain.lines) - 1) + [
         True
     ]
@@ -238,7 +237,7 @@ def test_the_step_that_uses_the_sum_of_the_targets_says_so() -> None:
 
 
 def test_without_that_sum_the_last_step_does_not_hold() -> None:
-    derivation = ALL["cross-entropy"]
+    derivation = derivation_of("cross-entropy")
     chain = derivation.chains[1]
     point = points(derivation, chain, 1)[0]
     doubled = Point(
@@ -253,7 +252,7 @@ def test_rules_are_named() -> None:
     reasons = {
         line.reason
         for name in ("sigmoid", "tanh", "silu", "softplus")
-        for line in ALL[name].chains[0].lines
+        for line in derivation_of(name).chains[0].lines
     }
     assert {
         "reciprocal rule",

@@ -33,7 +33,7 @@ PROBLEMS = [path for path in PROBLEMS if path.stem != "through-time"]
 MOST = 100
 """Entries that are varied one by one; a page by more of them says nothing that another does not."""
 
-MOST_PAIRS = 30
+MOST_PAIRS = 20
 """Pages of one problem: of more, as networks over many steps have, every second, or third …"""
 
 MOST_NAMED = 40

@@ -53,6 +53,7 @@ def _without(key: str, text: str) -> str:
     return re.sub(rf"^{key}:.*\n(?:[ \t].*\n)*", "", text, flags=re.MULTILINE)
 
 
+@cache
 def _files() -> list[Path]:
     files = [*(ROOT / "problems").glob("*.yaml"), ROOT / "examples" / "homework.yaml"]
     return sorted(file for file in files if _run("blank", str(file)) is not None)

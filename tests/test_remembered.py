@@ -72,11 +72,8 @@ def test_other_numbers_units_and_digits_are_not_taken_for_it() -> None:
                 assert same(found, enclosure(expr, names.__getitem__, unit, finer))
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=str)
 @pytest.mark.parametrize("example", list(examples()), ids=str)
-def test_what_formulas_share_is_worked_out_once_and_changes_nothing(
-    example: Example, unit: Unit | None
-) -> None:
+def test_what_formulas_share_is_worked_out_once_and_changes_nothing(example: Example) -> None:
     q = np.asarray(0.73)
     names = {name: np.asarray(one, dtype=float) for name, one in point(example, 5).items()}
     bounds = {name: (one - 0.01, one + 0.01) for name, one in names.items()} | {"q": (q, q)}
@@ -88,10 +85,11 @@ def test_what_formulas_share_is_worked_out_once_and_changes_nothing(
         op("add", op("mul", Sym("q"), node), Sym("q")),
         node,
     ]
-    shared = Enclosing(bounds.__getitem__, unit, {"q"}.__contains__)
-    for expr in several:
-        own = enclosure(expr, bounds.__getitem__, unit, {"q"}.__contains__)
-        assert same(shared.bounds(expr), own)
+    for unit in UNITS:
+        shared = Enclosing(bounds.__getitem__, unit, {"q"}.__contains__)
+        for expr in several:
+            own = enclosure(expr, bounds.__getitem__, unit, {"q"}.__contains__)
+            assert same(shared.bounds(expr), own)
 
 
 def test_a_key_is_exact() -> None:
