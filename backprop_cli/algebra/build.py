@@ -264,6 +264,16 @@ def sum_along(expr: Expr, axis: Option) -> Expr:
     return op("sum", expr, axis=axis, keep=None if axis is None else 1)
 
 
+def filled(like: Expr, value: Expr) -> Expr:
+    """An array of the shape of another with a value in every place."""
+    return op("add", op("mul", num(0), like), value)
+
+
+def ones(like: Expr) -> Expr:
+    """Nothing but ones, of the shape of an array."""
+    return filled(like, num(1))
+
+
 # Comparisons --------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,11 @@ class Op(Struct, frozen=True, gc=False):
                 return value
         return default
 
+    @property
+    def axis(self) -> int | None:
+        """The axis along which it is applied; None where it goes over everything, or has none."""
+        return None if self.option("axis") is None else self.whole("axis")
+
     def whole(self, name: str) -> int:
         """The constant called `name`, which has to be there and to be a whole number."""
         value = self.option(name)
@@ -183,6 +188,11 @@ def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
     return rewrite(
         expr, lambda node: replacements.get(node.name) if isinstance(node, Sym) else None
     )
+
+
+def exchange(expr: Expr, part: Expr, other: Expr) -> Expr:
+    """The expression with another in the place of a part, wherever it stands."""
+    return rewrite(expr, lambda node: other if node == part else None)
 
 
 # Sums and products --------------------------------------------------------------------------------

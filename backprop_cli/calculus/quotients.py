@@ -173,13 +173,13 @@ def in_front_of_sum(node: Expr, rules: Rules) -> Expr:
 
 def _told_apart(node: Op, rules: Rules) -> Callable[[Expr], Expr | None]:
     """What a factor is outside a sum; None where the sum runs over it."""
-    axis, keep = node.option("axis"), node.option("keep")
+    axis, keep = node.axis, node.option("keep")
 
     def outside(expr: Expr) -> Expr | None:
         shape = rules.shape(expr)
         if not shape:
             return expr
-        if axis is None or len(shape) != 2 or shape[int(str(axis))] != 1:
+        if axis is None or len(shape) != 2 or shape[axis] != 1:
             return None
         return expr if keep else _without_axis(expr, rules)
 

@@ -112,17 +112,23 @@ def around(window: Shape, padding: int) -> Shape:
 # Convolutions ---------------------------------------------------------------------------------
 
 
-def _with_channels(x: Array, axes: int) -> Array:
+def with_channels(x: Array, axes: int) -> Array:
+    """A picture as a list of its channels, of which it may have a single one."""
     return x if x.ndim > axes else x[None]
 
 
-def _unrolled(x: Array, window: Shape, stride: int, apart: int = 1) -> tuple[Array, Shape]:
-    """The windows of channels × places as columns, and how many there are along each axis."""
+def slid_over(x: Array, window: Shape, stride: int, apart: int = 1) -> Array:
+    """The windows of channels × places, each at its place: channels × places × window."""
     axes = len(window)
     reach = tuple(apart * (size - 1) + 1 for size in window)
     views = sliding_window_view(x, reach, tuple(range(1, axes + 1)))
     steps = (*(slice(None, None, stride),) * axes, *(slice(None, None, apart),) * axes)
-    views = views[(slice(None), *steps)]
+    return np.asarray(views[(slice(None), *steps)])
+
+
+def _unrolled(x: Array, window: Shape, stride: int, apart: int = 1) -> tuple[Array, Shape]:
+    """The windows of channels × places as columns, and how many there are along each axis."""
+    axes, views = len(window), slid_over(x, window, stride, apart)
     counts = views.shape[1 : axes + 1]
     columns = np.moveaxis(views, range(axes + 1, 2 * axes + 1), range(1, axes + 1))
     return columns.reshape(x.shape[0] * prod(window), prod(counts)), counts
@@ -138,7 +144,7 @@ def conv(
 ) -> Factors:
     """Each filter slides over x: the filters in rows times the windows in columns."""
     axes = axes or min(2, x.ndim)
-    picture = _with_channels(pad(x, padding, axes), axes)
+    picture = with_channels(pad(x, padding, axes), axes)
     filters = k.reshape(-1, picture.shape[0], *k.shape[-axes:])
     columns, counts = _unrolled(picture, k.shape[-axes:], stride, dilation)
     own = (filters.shape[0],) if k.ndim > x.ndim else ()
@@ -156,7 +162,7 @@ def conv_transpose(
     """What comes back to the picture: the spaced g, zeros around it, and the filters turned."""
     axes = axes or min(2, g.ndim)
     places = k.shape[-axes:]
-    filters_first = _with_channels(g, axes)
+    filters_first = with_channels(g, axes)
     filters = spaced(k.reshape(filters_first.shape[0], -1, *places), dilation, axes)
     places = filters.shape[-axes:]
     wide = pad(spaced(filters_first, stride, axes), around(places, padding), axes)
@@ -171,8 +177,8 @@ def conv_kernel(
     x: Array, g: Array, stride: int = 1, padding: int = 0, dilation: int = 1, axes: int = 2
 ) -> Factors:
     """What comes back to the kernel: g of each filter slides over each channel of the picture."""
-    picture = _with_channels(pad(x, padding, axes), axes)
-    wide = _with_channels(spaced(g, stride, axes), axes)
+    picture = with_channels(pad(x, padding, axes), axes)
+    wide = with_channels(spaced(g, stride, axes), axes)
     columns, counts = _each_channel(picture, wide.shape[1:], dilation)
     own = g.shape[: g.ndim - axes] + x.shape[: x.ndim - axes]
     return Factors(wide.reshape(wide.shape[0], -1), columns, own + counts)

@@ -299,11 +299,11 @@ def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
 
 def through_softmax(node: Op, output: Expr, upstream: Expr) -> Iterator[Expr]:
     """A gradient pulled back through a softmax: ŷ ⊙ (g − Σ ŷg), in two steps, by the Jacobian."""
-    axis = node.option("axis")
+    axis = node.axis
     inner = build.sum_along(op("mul", output, upstream), axis)
     yield op("mul", output, op("sub", upstream, inner))
     yield op("sub", op("mul", output, upstream), op("mul", output, inner))
-    samples = None if axis is None else 1 - int(str(axis))
+    samples = None if axis is None else 1 - axis
     blocks = op("softmax_blocks", output, samples=samples)
     if samples is None:
         yield op("matmul", blocks, upstream)

@@ -176,8 +176,8 @@ def _terms(node: Op, shapes: Folded[Shape]) -> int:
         first = shapes.of(node.args[0])
         return int(first[-1]) if first else 1
     if "softmax" in node.name:
-        shape, axis = shapes.of(node), node.option("axis")
-        return int(shape[int(str(axis))]) if axis is not None and shape else out
+        shape, axis = shapes.of(node), node.axis
+        return int(shape[axis]) if axis is not None and shape else out
     return max(1, max(into, default=1) // max(out, 1))
 
 

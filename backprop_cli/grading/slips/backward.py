@@ -98,7 +98,7 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
             if other != "Y":
                 yield case.exchanged(name, Sym(other))
     for place, node in each(case.expr, frozenset({"prepend", "append"})):
-        no_constant = op(node.name, node.args[0], num(0), axis=node.option("axis"))
+        no_constant = op(node.name, node.args[0], num(0), axis=node.axis)
         yield put(case.expr, place, no_constant)
 
 
@@ -202,17 +202,14 @@ def bias_not_summed(case: Case) -> Iterator[Expr]:
     if case.by not in case.model.trained:
         return
     for where, node in each(case.expr, frozenset({"sum"})):
-        inner = node.args[0]
-        shape = case.shape(inner)
-        if not shape:
-            continue
-        axis = node.option("axis")
-        for place in range(int(shape[0 if axis is None else int(str(axis))])):
+        inner, axis = node.args[0], node.axis
+        shape = case.lengths(inner)
+        for place in range(shape[axis or 0] if shape else 0):
             index = (place,) if axis in (None, 0) else (None, place)
             chosen: Expr = op("at", inner, index=index)
             yield put(case.expr, where, chosen)
             if axis is None and len(shape) == 2:
-                for other in range(int(shape[1])):
+                for other in range(shape[1]):
                     yield put(case.expr, where, op("at", inner, index=(place, other)))
 
 

@@ -190,13 +190,7 @@ class Case(Struct, frozen=True):
             return step.phase if step.rule != "forward-again" else step.rule
         if given is None:
             return ""
-        return (
-            "parameter"
-            if given.role == "parameter"
-            else "forward"
-            if given.role == "data"
-            else given.role
-        )
+        return "forward" if given.role == "data" else given.role
 
     def has(self, name: str, shape: Shape | None) -> bool:
         """Whether there is a quantity of that name, in that shape."""
@@ -250,6 +244,10 @@ class Case(Struct, frozen=True):
             return self.rules.shape(expr)
         except (ShapeError, KeyError):
             return None
+
+    def lengths(self, expr: Expr) -> tuple[int, ...]:
+        """How long a rewritten formula is along each axis; nothing where it does not fit."""
+        return tuple(int(size) for size in self.shape(expr) or ())
 
     def kept(self, what: str, work: Callable[[], Found]) -> Found:
         """What was worked out of a case before, or is worked out now."""
@@ -305,15 +303,11 @@ def without(expr: Expr, place: Place) -> Expr | None:
     """A sum without the term that stands at a place; None where the term is all there is."""
     if not place:
         return None
-    parent = expr
-    for i in place[:-1]:
-        assert isinstance(parent, Op)
-        parent = parent.args[i]
+    parent = part_at(expr, place[:-1])
     assert isinstance(parent, Op)
     rest = parent.args[1 - place[-1]]
-    return put(
-        expr, place[:-1], op("neg", rest) if place[-1:] == (0,) and parent.name == "sub" else rest
-    )
+    left = op("neg", rest) if (parent.name, place[-1]) == ("sub", 0) else rest
+    return put(expr, place[:-1], left)
 
 
 def added(parts: Sequence[Expr]) -> Expr:

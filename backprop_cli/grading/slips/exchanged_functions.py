@@ -56,4 +56,4 @@ def _other_activation(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
             yield "term-sign-flipped", op(node.name, op("neg", inner))
     if node.name == "softmax":
         yield "normalisation-left-out", op("exp", inner)
-        yield "wrong-activation", op("div", inner, build.sum_along(inner, node.option("axis")))
+        yield "wrong-activation", op("div", inner, build.sum_along(inner, node.axis))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final, TypeAlias
 
+from backprop_cli.algebra.build import ones
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -121,8 +122,8 @@ def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Chang
         slip = _left_out(case, lost)
         if node.name == "mul" or (node.name == "matmul" and case.shape(kept) == case.shape(node)):
             yield slip, kept
-        for ones in _in_its_place(case, lost):
-            args = (kept, ones) if lost is right else (ones, kept)
+        for other in _in_its_place(case, lost):
+            args = (kept, other) if lost is right else (other, kept)
             yield slip, Op(node.name, args, node.options)
         if case.by is not None and isinstance(lost, Op) and lost.name in ACTIVATIONS:
             inner = lost.args[0]  # δ ⊙ c for δ ⊙ tanh(c)
@@ -166,17 +167,12 @@ def _inputs(case: Case) -> frozenset[str]:
 def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
     """What is put for a factor that is lost: ones, beside what the biases are multiplied by."""
     if case.shape(lost) != ():
-        yield _ones(lost)
+        yield ones(lost)
     if isinstance(lost, Op) and lost.name == "neg":  # exp(-d) for exp(-beta d)
         yield num(-1)
     inner = untransposed(lost)
     if inner is not lost and isinstance(inner, Sym) and case.shape(inner):
-        yield substitute(lost, {inner.name: _ones(inner)})
-
-
-def _ones(expr: Expr) -> Expr:
-    """Nothing but ones, of the shape of a part."""
-    return op("add", op("mul", num(0), expr), num(1))
+        yield substitute(lost, {inner.name: ones(inner)})
 
 
 def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
@@ -218,8 +214,7 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
     shape = case.shape(node.args[0])
     if shape is None or len(shape) != 2:
         return
-    axis = node.option("axis")
-    others: tuple[int | None, ...] = (0, 1) if axis is None else (1 - int(str(axis)), None)
+    others: tuple[int | None, ...] = (0, 1) if node.axis is None else (1 - node.axis, None)
     for other in others:
         options: dict[str, Option] = {**dict(node.options), "axis": other}
         yield "wrong-axis", op(node.name, *node.args, **options)
@@ -246,7 +241,7 @@ def _operands(case: Case) -> Iterator[Change]:
                 for put_in in found:
                     yield "wrong-operand", put_in(Sym(other))
         if name in case.upstreams:
-            yield case.gradient_lost, substitute(case.expr, {name: _ones(Sym(name))})
+            yield case.gradient_lost, substitute(case.expr, {name: ones(Sym(name))})
             own = quantity(name).by or ""  # r for ∂L/∂r, which is r/3
             if own and case.sizes.names.get(own) == case.sizes.names[name]:
                 yield "wrong-operand", case.exchanged(name, Sym(own))
@@ -275,7 +270,7 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     """The loss where its gradient is asked, the change where the value is, and the reverse."""
     model = case.model
     if case.by in model.trained and case.step.phase == "backward":
-        yield "upstream-left-out", _ones(Sym(case.by))  # what a bias is multiplied by, if anything
+        yield "upstream-left-out", ones(Sym(case.by))  # what a bias is multiplied by, if anything
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():
@@ -322,10 +317,10 @@ def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
 
 def count_along(case: Case, node: Op) -> int:
     """How many entries a mean is taken of."""
-    shape, axis = case.shape(node.args[0]) or (), node.option("axis")
-    places = shape[1:] if node.name == "channel_sums" else shape
-    sizes = places if axis is None else (shape[int(str(axis))],)
-    return math.prod(map(int, sizes))
+    shape = case.lengths(node.args[0])
+    if node.axis is not None:
+        return shape[node.axis]
+    return math.prod(shape[1:] if node.name == "channel_sums" else shape)
 
 
 # Lost terms ---------------------------------------------------------------------------------------

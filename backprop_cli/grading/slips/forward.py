@@ -8,6 +8,7 @@ from itertools import islice, product
 
 import numpy as np
 
+from backprop_cli.algebra.build import ones
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -146,7 +147,7 @@ def powers_alone(case: Case, node: Op) -> Iterator[Expr]:
 
 def _largest(case: Case, node: Op) -> Iterator[Expr]:
     """The largest z of all, and of those that are added up together."""
-    (z,), axis, keep = node.args, node.option("axis"), None if node.name == "logsumexp" else 1
+    (z,), axis, keep = node.args, node.axis, None if node.name == "logsumexp" else 1
     yield op("max", z)
     if len(case.shape(z) or ()) == 2 and axis is not None:
         yield op("max", z, axis=axis, keep=keep)
@@ -262,7 +263,7 @@ def other_targets(case: Case) -> Iterator[tuple[str, Expr]]:
         y, shape = Sym(target), case.shape(Sym(target)) or ()
         if target not in symbols(case.expr) or not _is_in_entropy(case, target):
             continue
-        others = [op("add", op("mul", num(0), y), num(1)), op("sub", num(1), y)]
+        others = [ones(y), op("sub", num(1), y)]
         across = 1 - (case.model.sample_axis or 0) if len(shape) > 1 else 0
         if shape and (count := int(shape[across])) > 2:
             rows = across == len(shape) - 1 and len(shape) > 1

@@ -9,13 +9,18 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Sym, put, symbols
 from backprop_cli.algebra.shapes import described
-from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same, room_of
+from backprop_cli.grading.slips.plain_workings import (
+    Numbers,
+    Test,
+    Values,
+    WrongArray,
+    is_same,
+    room_of,
+)
 from backprop_cli.grading.slips.program_ways_back import (
     one_entry_each,
     side_by_side,
@@ -23,7 +28,6 @@ from backprop_cli.grading.slips.program_ways_back import (
     windows_overwritten,
 )
 from backprop_cli.grading.slips.program_windows import (
-    Test,
     axes_exchanged,
     by_turned,
     cut_elsewhere,
@@ -36,7 +40,7 @@ from backprop_cli.grading.slips.program_windows import (
     windows_not_turned,
 )
 from backprop_cli.grading.slips.table_of_slips import said_best
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
+from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.readings.units import SLACK, largest
 
 _LARGEST_FACTOR: Final = 1_000
@@ -48,10 +52,9 @@ _TELLING: Final = 1e-3
 """Entries smaller than this part of the largest say nothing of a factor."""
 
 
-def by_numbers(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+def by_numbers(array: WrongArray) -> list[str]:
     """The mistakes that explain all of an array by what is right there."""
-    rights = [right for right in rights_of(judge, wrong, numbers) if np.isfinite(right).all()]
-    return [id for id, explains in TESTS.items() if explains(judge, wrong, rights, numbers)]
+    return [id for id, explains in TESTS.items() if explains(array)]
 
 
 def ratio(value: Array, right: Array, unit: Array) -> float | None:
@@ -103,82 +106,70 @@ def _plain_rights(judge: Judge, name: str) -> Iterator[Array]:
     yield judge.key.truth[name]
 
 
-def rights_of(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
-    """What would have been right: the true values, and what the program's own inputs give."""
-    ways = [way for way in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(way)][:1]
-    found = [judge.key.truth[wrong.name], *(Values(numbers).of(way) for way in ways)]
-    return [one for one in found if one.shape == wrong.written.value.shape]
-
-
 # The mistakes ----------------------------------------------------------------------------------
 
 
-def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
-    value, unit = wrong.written.value, wrong.written.unit
-    return any(ratio(value, right, unit) is not None for right in rights)
+def _constant(array: WrongArray) -> bool:
+    return any(ratio(array.value, right, array.unit) is not None for right in array.rights)
 
 
-def _other_sign(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+def _other_sign(array: WrongArray) -> bool:
     """All of it right but for its sign."""
-    value, unit = wrong.written.value, wrong.written.unit
-    return any(is_same(value, -one, unit) and not is_same(value, one, unit) for one in rights)
+    return any(array.is_(-right) and not array.is_(right) for right in array.rights)
 
 
-def _transposed(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
-    value = wrong.written.value
+def _transposed(array: WrongArray) -> bool:
+    value = array.value
     square = value.ndim == 2 and value.shape[0] == value.shape[1]
-    return square and any(is_same(value.T, right, wrong.written.unit) for right in rights)
+    return square and any(is_same(value.T, right, array.unit) for right in array.rights)
 
 
-def _reshaped(judge: Judge, wrong: Wrong, rights: Sequence[Array], numbers: Numbers) -> bool:
+def _reshaped(array: WrongArray) -> bool:
     """The whole of it, or a factor of it, brought into shape without being turned."""
-    value, unit = wrong.written.value, wrong.written.unit
-    for right in rights:
+    for right in array.rights:
         if right.ndim == 2 and 1 not in right.shape:
             turned = right.T.reshape(right.shape)
-            if is_same(value, turned, unit) and not is_same(turned, right, unit):
+            if array.is_(turned) and not is_same(turned, right, array.unit):
                 return True
-    return any(is_same(value, other, unit) for other in _with_reshaped(judge, wrong, numbers))
+    return _is_with_reshaped(array)
 
 
-def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Array]:
-    expr = judge.key.first(wrong.name)
-    if expr is None:
-        return
-    plain = Values(numbers)
+def _is_with_reshaped(array: WrongArray) -> bool:
+    if (expr := array.formula) is None:
+        return False
     for place, node in each(expr, frozenset({"matmul"})):
         for position, arg in enumerate(node.args):
-            value = plain.of(arg)
+            value = array.of(arg)
             if value.ndim == 2 and 1 not in value.shape:
-                names = {name: numbers[name] for name in symbols(expr)}
-                turned = {**names, "?": value.T.reshape(value.shape)}
-                yield Values(turned).of(put(expr, (*place, position), Sym("?")))
+                turned = value.T.reshape(value.shape)
+                if array.is_with(turned, expr, (*place, position)):
+                    return True
+    return False
 
 
-def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+def _whole(array: WrongArray) -> bool:
     """Cut off, or rounded down, to whole numbers."""
-    value, unit = wrong.written.value, wrong.written.unit
-    if not value.any() or not np.array_equal(value, np.round(value)):
+    if not array.value.any() or not np.array_equal(array.value, np.round(array.value)):
         return False  # where nothing is left, something else may have left nothing
     return any(
-        is_same(value, cut, unit) and not is_same(value, right, unit)
-        for right in rights
+        array.is_(cut) and not array.is_(right)
+        for right in array.rights
         for cut in (np.trunc(right), np.floor(right))
     )
 
 
-def _copied(judge: Judge, wrong: Wrong, _: Sequence[Array], __: Numbers) -> bool:
-    return bool(same_as(judge, wrong.name, later=False))
+def _copied(array: WrongArray) -> bool:
+    return bool(same_as(array.judge, array.wrong.name, later=False))
 
 
-def _in_place(judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+def _in_place(array: WrongArray) -> bool:
     """What is computed from it, were it right: what follows from it as it is proves nothing."""
-    value, unit = wrong.written.value, wrong.written.unit
-    for other in same_as(judge, wrong.name, later=True):
+    judge, name = array.judge, array.wrong.name
+    for other in same_as(judge, name, later=True):
         expr = judge.key.first(other)
-        changed = (Numbers(judge, changed={wrong.name: right}) for right in rights)
+        changed = (Numbers(judge, changed={name: right}) for right in array.rights)
         follows = (Values(one).of(expr) for one in changed if expr is not None)
-        if any(is_same(value, one, unit) for one in (judge.key.truth[other], *follows)):
+        if any(map(array.is_, (judge.key.truth[other], *follows))):
             return True
     return False
 
@@ -202,27 +193,24 @@ def same_as(judge: Judge, name: str, *, later: bool) -> list[str]:
     return found
 
 
-def _wrong_sample(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+def _wrong_sample(array: WrongArray) -> bool:
     """Samples in another order than those of the problem."""
-    axis, value = wrong.sample_axis, wrong.written.value
+    axis, value = array.wrong.sample_axis, array.value
     if axis is None or value.ndim != 2:
         return False
     return any(
-        _is_reordered(np.moveaxis(value, axis, 0), np.moveaxis(right, axis, 0), wrong)
-        for right in rights
+        _is_reordered(np.moveaxis(value, axis, 0), np.moveaxis(right, axis, 0), array.unit)
+        for right in array.rights
     )
 
 
-def _is_reordered(value: Array, right: Array, wrong: Wrong) -> bool:
+def _is_reordered(value: Array, right: Array, unit: Array) -> bool:
     order, expected = (np.lexsort(np.round(one, 6).T) for one in (value, right))
-    return is_same(value[order], right[expected], wrong.written.unit) and len(value) > 1
+    return is_same(value[order], right[expected], unit) and len(value) > 1
 
 
 def _any_of(*tests: Test) -> Test:
-    def explains(judge: Judge, wrong: Wrong, rights: Sequence[Array], numbers: Numbers) -> bool:
-        return any(test(judge, wrong, rights, numbers) for test in tests)
-
-    return explains
+    return lambda array: any(test(array) for test in tests)
 
 
 TESTS: Mapping[str, Test] = MappingProxyType(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Place, Sym, put, symbols
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.wrong_quantity import Wrong
 from backprop_cli.operations.bounds import BOUNDS, point
 from backprop_cli.operations.masks import every
 from backprop_cli.readings.units import SLACK, largest
@@ -159,3 +163,50 @@ class Numbers(Mapping[str, Array]):
         if written is None:
             return value
         return np.where(written.present, self._repaired(name, written.value), value)
+
+
+class WrongArray(Struct, frozen=True, dict=True):
+    """A wrong array of a program, and the numbers that the program goes on with."""
+
+    judge: Judge
+    wrong: Wrong
+    numbers: Numbers
+
+    @property
+    def value(self) -> Array:
+        """The array itself."""
+        return self.wrong.written.value
+
+    @property
+    def unit(self) -> Array:
+        """How far its floats may be off."""
+        return self.wrong.written.unit
+
+    @property
+    def formula(self) -> Expr | None:
+        """The right formula of its quantity."""
+        return self.judge.key.first(self.wrong.name)
+
+    @cached_property
+    def rights(self) -> list[Array]:
+        """What would have been right: the true values, and what the program's own inputs give."""
+        own = () if self.formula is None else (self.of(self.formula),)
+        found = (self.judge.key.truth[self.wrong.name], *own)
+        return [one for one in found if one.shape == self.value.shape and np.isfinite(one).all()]
+
+    def of(self, expr: Expr) -> Array:
+        """The value of a formula on the program's numbers."""
+        return Values(self.numbers).of(expr)
+
+    def is_(self, other: Array) -> bool:
+        """Whether another array is the same but for its floats."""
+        return is_same(self.value, other, self.unit)
+
+    def is_with(self, value: Array, expr: Expr, place: Place) -> bool:
+        """Whether it is what a formula gives with these numbers in the place of a part."""
+        given = {name: self.numbers[name] for name in symbols(expr)}
+        return self.is_(Values({**given, "?": value}).of(put(expr, place, Sym("?"))))
+
+
+Test: TypeAlias = Callable[[WrongArray], bool]
+"""Whether a mistake explains an array."""

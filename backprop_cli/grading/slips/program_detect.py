@@ -6,7 +6,7 @@ own arrays, or it is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,9 +27,9 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.of_programs import by_numbers, ratio, rights_of
+from backprop_cli.grading.slips.of_programs import by_numbers, ratio
 from backprop_cli.grading.slips.origins import Candidates, unwritten
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, WrongArray, is_same
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
@@ -38,11 +38,13 @@ from backprop_cli.readings.units import largest, named
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
 
-_LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
+_SCALED: Final = "constant-factor"
+_LOST: Final = "factor-left-out"
+_LEAST_SAID: Final = frozenset({"copied", "sign-lost", _SCALED})
 _IN_PLACE: Final = "changed-in-place"
 _ANOTHER_LOSS: Final = "other-loss"
 _MEAN: Final = "mean-sum-confused"
-_A_FACTOR: Final = frozenset({"factor-left-out", "upstream-left-out"})
+_A_FACTOR: Final = frozenset({_LOST, "upstream-left-out"})
 _MOST_COUNTED: Final = 1_000_000
 _FAR_FETCHED: Final = frozenset(
     "softmax-shortcut-misused summed-over-wrong-axis wrong-activation-derivative"
@@ -51,7 +53,7 @@ _FAR_FETCHED: Final = frozenset(
 """What is another way back altogether, where one number, or brackets, explain as much."""
 
 
-_OF_ONE_LESS: Final = frozenset({"term-left-out", "term-sign-flipped", "factor-left-out"})
+_OF_ONE_LESS: Final = frozenset({"term-left-out", "term-sign-flipped", _LOST})
 """What x for 1 − x looks like, too."""
 
 Lines = Callable[[str], Sequence[Expr]]
@@ -88,45 +90,54 @@ class ProgramDetector:
         self, wrong: Wrong, candidates: Candidates
     ) -> tuple[tuple[str, ...], Origin | None]:
         """The mistakes in a quantity itself, else those in a step behind it that is not given."""
-        known = [one for one in wrong.candidates if one[0] not in GENERAL]
-        seen = by_numbers(self.judge, wrong, self.numbers)
-        scaled = "constant-factor" in seen
-        losses = [one for one in wrong.candidates if one[0] == _ANOTHER_LOSS and not scaled]
-        brackets = [one for one in wrong.candidates if one[0] in _IN_BRACKETS]
-        plain = [id for id in seen if id not in _LEAST_SAID]
-        found = [*self._giving(wrong, known), *plain]
-        if found and set(found) <= _FAR_FETCHED:  # a wrong count changes less
-            own = [one for one in wrong.candidates if one[0] == "factor-left-out"]
-            nearer = ["constant-factor"] if scaled else self._giving(wrong, [*own, *brackets])
-            nearer = nearer or self._giving(wrong, self._longer_lines(wrong, "factor-left-out"))
-            found = [*nearer, *found, *self._giving(wrong, losses)]
-        if _MEAN in found and self._is_times_a_count(wrong):
-            lost = [one for one in wrong.candidates if one[0] in _A_FACTOR]
-            found = [*self._giving(wrong, lost), *found]
+        array = WrongArray(self.judge, wrong, self.numbers)
+        seen = by_numbers(array)
+        found = self._known(wrong, seen)
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
-        parts = [*losses, *(one for one in wrong.candidates if one[0] in GENERAL - OF_CODE)]
-        if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
-            found = [*self._giving(wrong, parts), *found]
-            if {*found} & _OF_ONE_LESS:
-                found += self._giving(wrong, [p for p in wrong.candidates if p[0] == "complement"])
-            found = ["sign-lost", *found] if found and "sign-lost" in seen else found
-        if found == [_ANOTHER_LOSS]:  # of which another target is a part
-            found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]
-        found = found or seen or self._of_code(wrong)
-        if found and self._is_nothing(wrong):  # many a mistake leaves nothing: all are said
-            found += self._giving(wrong, [one for one in wrong.candidates if one[0] in OF_CODE])
-            found = [*by_all_entries(self.judge, wrong, self.numbers), *found]
+        found = self._of_parts(wrong, seen, found) or seen or self._of_code(array)
+        if found and array.is_(np.zeros_like(array.value)):  # many a mistake leaves nothing
+            found += self._giving(wrong, _those(wrong, OF_CODE))
+            found = [*by_all_entries(array), *found]
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
         if (made := self._origin(wrong, candidates, general=True)) is not None:
             return made.slips, made
-        lines = self.lines(wrong.name)
-        longer = by_known_parts(self.judge, wrong, self.numbers, lines)
+        longer = by_known_parts(array, self.lines(wrong.name))
         longer = longer or self._giving(wrong, self._longer_lines(wrong))
         longer = longer or self._giving_times(wrong)
         longer = longer or self._giving(wrong, self._lines_again(wrong))
         return most_telling(said_best(longer)), None
+
+    def _known(self, wrong: Wrong, seen: Sequence[str]) -> list[str]:
+        """The mistakes that people are known to make, and those that are seen in the numbers."""
+        known = [one for one in wrong.candidates if one[0] not in GENERAL]
+        found = [*self._giving(wrong, known), *(id for id in seen if id not in _LEAST_SAID)]
+        if found and set(found) <= _FAR_FETCHED:
+            losses = self._giving(wrong, _other_losses(wrong, seen))
+            found = [*self._nearer(wrong, seen), *found, *losses]
+        if _MEAN in found and self._is_times_a_count(wrong):
+            found = [*self._giving(wrong, _those(wrong, _A_FACTOR)), *found]
+        return found
+
+    def _nearer(self, wrong: Wrong, seen: Sequence[str]) -> list[str]:
+        """One number, or brackets: a wrong count changes less than another way back does."""
+        if _SCALED in seen:
+            return [_SCALED]
+        lines = [*_those(wrong, {_LOST}), *_those(wrong, _IN_BRACKETS)]
+        return self._giving(wrong, lines) or self._giving(wrong, self._longer_lines(wrong, _LOST))
+
+    def _of_parts(self, wrong: Wrong, seen: Sequence[str], found: list[str]) -> list[str]:
+        """What is `found`, else what any part of the line may undergo, on paper too."""
+        if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
+            parts = [*_other_losses(wrong, seen), *_those(wrong, GENERAL - OF_CODE)]
+            found = [*self._giving(wrong, parts), *found]
+            if not _OF_ONE_LESS.isdisjoint(found):
+                found += self._giving(wrong, _those(wrong, {"complement"}))
+            found = ["sign-lost", *found] if found and "sign-lost" in seen else found
+        if found == [_ANOTHER_LOSS]:  # of which another target is a part
+            found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]
+        return found
 
     def _is_times_a_count(self, wrong: Wrong) -> bool:
         """Whether the line takes something 5 times, or 1/5 times, as a sum of 5 is their mean."""
@@ -137,18 +148,11 @@ class ProgramDetector:
         sizes = (float(abs(value)) for value in alone if not value.ndim and value)
         return any(max(size, 1 / size) in range(3, _MOST_COUNTED) for size in sizes)
 
-    @staticmethod
-    def _is_nothing(wrong: Wrong) -> bool:
-        """Whether floats leave nothing but noise of something that is 0."""
-        value = wrong.written.value
-        return is_same(value, np.zeros_like(value), wrong.written.unit)
-
-    def _of_code(self, wrong: Wrong) -> list[str]:
+    def _of_code(self, array: WrongArray) -> list[str]:
         """What is tried where nothing else explains it."""
-        if seen := by_all_entries(self.judge, wrong, self.numbers):
+        if seen := by_all_entries(array):
             return seen
-        lines = [one for one in wrong.candidates if one[0] in OF_CODE]
-        return self._giving(wrong, lines)
+        return self._giving(array.wrong, _those(array.wrong, OF_CODE))
 
     def _longer_lines(self, wrong: Wrong, slip: str | None = None) -> Sequence[Candidate]:
         """What may go wrong in the line where what the program does not keep is worked out, too."""
@@ -203,10 +207,7 @@ class ProgramDetector:
 
     @staticmethod
     def _is(wrong: Wrong, value: Array) -> bool:
-        written = wrong.written
-        if value.shape != written.value.shape or not np.isfinite(value).all():
-            return False
-        return is_same(written.value, value, written.unit)
+        return is_same(wrong.written.value, value, wrong.written.unit)
 
     # Behind it ----------------------------------------------------------------------------------
 
@@ -240,6 +241,16 @@ class ProgramDetector:
                     yield slip, Values(changed).of(formula)
 
 
+def _those(wrong: Wrong, slips: Collection[str]) -> list[Candidate]:
+    """The wrong formulas of some slips."""
+    return [one for one in wrong.candidates if one[0] in slips]
+
+
+def _other_losses(wrong: Wrong, seen: Sequence[str]) -> list[Candidate]:
+    """Those of other losses, one of which may be so many times the right one."""
+    return [] if _SCALED in seen else _those(wrong, {_ANOTHER_LOSS})
+
+
 def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
     """The formula of a later step with values of the step before it that were kept."""
     known = set(truth)
@@ -263,28 +274,25 @@ def _before(name: str) -> str:
     return replace(one, step=one.step - 1).id
 
 
-def by_all_entries(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+def by_all_entries(array: WrongArray) -> list[str]:
     """Nothing in it at all, the right entries in another order, ŷ less another target."""
-    rights = _finite_rights(judge, wrong, numbers)
-    value, unit = wrong.written.value, wrong.written.unit
+    rights, value, unit = array.rights, array.value, array.unit
     if largest(value) == 0 and all(largest(right) > 0 for right in rights):
         cut_off = any(not np.trunc(right).any() for right in rights)
         return ["never-filled", *(["integer-division"] if cut_off else [])]
     if any(_reordered(value, right, unit) for right in rights):
         return ["other-order"]
-    if any(_picked_from(value, whole, unit) for whole in _moved(judge, wrong, numbers)):
+    if any(_picked_from(value, whole, unit) for whole in _moved(array)):
         return ["other-order"]
-    other = any(_other_target(judge, value, right, unit, numbers) for right in rights)
-    return ["wrong-target"] if other else []
+    return ["wrong-target"] if any(_other_target(array, right) for right in rights) else []
 
 
-def _moved(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Array]:
+def _moved(array: WrongArray) -> Iterator[Array]:
     """What a line takes its entries from, where it only picks and moves them."""
-    expr = judge.key.first(wrong.name)
-    nodes = [] if expr is None else list(walk(expr))
+    nodes = [] if array.formula is None else list(walk(array.formula))
     done = {one.name for one in nodes if isinstance(one, Op)}
     if done and done <= _MOVE:
-        yield from (numbers[one.name] for one in nodes if isinstance(one, Sym))
+        yield from (array.numbers[one.name] for one in nodes if isinstance(one, Sym))
 
 
 def _picked_from(value: Array, whole: Array, unit: Array) -> bool:
@@ -297,19 +305,16 @@ def _picked_from(value: Array, whole: Array, unit: Array) -> bool:
     return picked and is_same(value, entries[found], np.broadcast_to(room, value.shape))
 
 
-def _finite_rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
-    return [one for one in rights_of(judge, wrong, numbers) if np.isfinite(one).all()]
-
-
 def _reordered(value: Array, right: Array, unit: Array) -> bool:
     rooms = np.full(value.size, largest(unit))
     return value.size >= FEWEST and is_same(np.sort(value, None), np.sort(right, None), rooms)
 
 
-def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers: Numbers) -> bool:
+def _other_target(array: WrongArray, right: Array) -> bool:
     """ŷ less 0 and 1 in other places than y, where the right one is ŷ less y, or a part of it."""
-    for prediction, target in judge.key.compared:
-        output, y = numbers[prediction], judge.key.truth[target]
+    value, unit = array.value, array.unit
+    for prediction, target in array.judge.key.compared:
+        output, y = array.numbers[prediction], array.judge.key.truth[target]
         if output.shape != value.shape or not np.isin(y, (0, 1)).all():
             continue
         times = 1.0 if is_same(right, output - y, unit) else ratio(right, output - y, unit)

@@ -145,9 +145,9 @@ def _kept_small(node: Expr) -> Expr | None:
         return _less_its_sum(*found)
     match node:
         case Op("log", (Op("sum", (Op("exp", (z,)),)) as total,)):
-            return _of_largest(z, total.option("axis"))
+            return _of_largest(z, total.axis)
         case Op("logsumexp", (z,)):
-            return _of_largest(z, node.option("axis"))
+            return _of_largest(z, node.axis)
     return None
 
 
@@ -163,12 +163,12 @@ def _log_softmax(node: Expr) -> tuple[Expr, Option] | None:
     """What a log-softmax is taken of, by its name or as z − ln Σ eᶻ, and along which axis."""
     match node:
         case Op("log_softmax", (z,)):
-            return z, node.option("axis")
+            return z, node.axis
         case Op(
             "sub",
             (z, Op("row" | "column", (Op("log", (Op("sum", (Op("exp", (again,)),)) as total,)),))),
         ) if z == again:
-            return z, total.option("axis")
+            return z, total.axis
     return None
 
 

@@ -232,7 +232,7 @@ def _of_largest(node: Op) -> Iterator[Change]:
 def _of_softmax(node: Op) -> Iterator[Change]:
     """Powers divided by the power of the sum, and by the largest of them."""
     if node.name == "softmax":
-        (z,), along = node.args, node.option("axis")
+        (z,), along = node.args, node.axis
         kept = {} if along is None else {"axis": along, "keep": 1}
         less = op("sub", z, op("max", z, **kept))
         yield "function-left-out", op("div", op("exp", less), build.sum_along(less, along))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
@@ -24,8 +23,7 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     addends,
-    put,
-    rewrite,
+    exchange,
     symbols,
     walk,
 )
@@ -33,11 +31,10 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.of_programs import ratio, rights_of
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
+from backprop_cli.grading.slips.of_programs import ratio
+from backprop_cli.grading.slips.plain_workings import Values, WrongArray
 from backprop_cli.grading.slips.program_functions import slopes
 from backprop_cli.grading.slips.program_undone import taken_back
-from backprop_cli.grading.slips.wrong_quantity import Wrong
 from backprop_cli.readings.units import largest
 
 _MOST_NUMBERS: Final = 20_000_000
@@ -51,48 +48,42 @@ _NEAR: Final = 1e-5
 _MOST_HITS: Final = 6
 
 
-def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers, ways: Sequence[Expr]) -> list[str]:
+def by_known_parts(array: WrongArray, ways: Sequence[Expr]) -> list[str]:
     """A part that is another one, or times, over, plus or less another; a term put over others."""
-    value, unit = wrong.written.value, wrong.written.unit
-    if value.size < FEWEST or is_same(value, np.zeros_like(value), unit):
+    if array.value.size < FEWEST or array.is_(np.zeros_like(array.value)):
         return []
-    found: dict[str, None] = dict.fromkeys(_of_terms(judge, wrong, numbers, ways))
-    known = _Known(judge, wrong, Values(numbers))
-    lines = [_Line(way, wrong, known.values) for way in ways[:_MOST_WAYS]]
+    found: dict[str, None] = dict.fromkeys(_of_terms(array, ways))
+    known = _Known(array)
+    lines = [_Line(way, array, known.values) for way in ways[:_MOST_WAYS]]
     for functions in (_AS_IT_IS, _FUNCTIONS):
         for line in lines:
             for part in line.parts():
                 found |= dict.fromkeys(known.explaining(line, part, functions))
         if found:
             break
-    return list(found or _part_in_place(judge, wrong, known.values, known.parts))
+    return list(found or _part_in_place(array, known.values, known.parts))
 
 
-def _of_terms(judge: Judge, wrong: Wrong, numbers: Numbers, ways: Sequence[Expr]) -> Iterator[str]:
+def _of_terms(array: WrongArray, ways: Sequence[Expr]) -> Iterator[str]:
     """One term alone wherever it is anything; the penalty of a parameter that has none."""
-    value, unit = wrong.written.value, wrong.written.unit
-    rights = [one for one in rights_of(judge, wrong, numbers) if np.isfinite(one).all()]
     for way in ways:
         terms = list(addends(way))
-        for term in map(Values(numbers).of, terms if len(terms) > 1 else ()):
-            if any(_put_over(value, right, term, unit) for right in rights):
+        for term in map(Values(array.numbers).of, terms if len(terms) > 1 else ()):
+            if any(_put_over(array, right, term) for right in array.rights):
                 yield "gradient-overwritten"
-    if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
+    parameter = array.judge.key.truth.get(quantity(array.wrong.name).by)
+    if parameter is not None and any(
+        ratio(array.value - right, parameter, array.unit) is not None for right in array.rights
+    ):
         yield "term-added"
 
 
-def _put_over(value: Array, right: Array, term: Array, unit: Array) -> bool:
+def _put_over(array: WrongArray, right: Array, term: Array) -> bool:
     """Whether one term stands alone wherever it is anything at all, put there and not added."""
     there = term != 0
     if term.shape != right.shape or there.all() or not there.any():
         return False
-    return is_same(value, np.where(there, term, right), unit)
-
-
-def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
-    """Whether what a gradient is off by is so many times its parameter: the decay of a bias."""
-    parameter = judge.key.truth.get(quantity(name).by)
-    return parameter is not None and ratio(off, parameter, unit) is not None
+    return array.is_(np.where(there, term, right))
 
 
 # What a part would have to be ---------------------------------------------------------------------
@@ -115,14 +106,12 @@ class _Line(Struct, frozen=True):
     """A line that gave something wrong."""
 
     expr: Expr
-    wrong: Wrong
+    array: WrongArray
     values: Values
 
     def parts(self) -> Iterator[_Part]:
         """Every part that can be taken back from what the line gave."""
-        stack: list[tuple[Place, Expr, Array, str]] = [
-            ((), self.expr, self.wrong.written.value, "")
-        ]
+        stack: list[tuple[Place, Expr, Array, str]] = [((), self.expr, self.array.value, "")]
         while stack:
             place, node, needed, of = stack.pop()
             own = self.values.of(node)
@@ -138,9 +127,7 @@ class _Line(Struct, frozen=True):
 
     def gives(self, part: _Part, value: Array) -> bool:
         """Whether the line gives what it gave with this in the place of a part."""
-        numbers = {name: self.values.numbers[name] for name in symbols(self.expr)}
-        changed = Values({**numbers, "?": value}).of(put(self.expr, part.place, Sym("?")))
-        return is_same(self.wrong.written.value, changed, self.wrong.written.unit)
+        return self.array.is_with(value, self.expr, part.place)
 
 
 # What stands in a sum ---------------------------------------------------------------------------
@@ -149,14 +136,11 @@ _MOST_IN_PLACE: Final = 4_000
 """So many parts are tried in the place of others."""
 
 
-def _part_in_place(
-    judge: Judge, wrong: Wrong, values: Values, parts: Sequence[Expr]
-) -> Iterator[str]:
+def _part_in_place(array: WrongArray, values: Values, parts: Sequence[Expr]) -> Iterator[str]:
     """A part of some formula where a quantity belongs, or a quantity where a part does."""
-    expr = judge.key.first(wrong.name)
+    expr = array.formula
     if expr is None:
         return
-    unit = wrong.written.unit
     tried = ((own, other) for own in dict.fromkeys(walk(expr)) for other in parts)
     for own, other in islice(tried, _MOST_IN_PLACE):
         if isinstance(own, Num) or own == expr or (isinstance(own, Op) and isinstance(other, Op)):
@@ -164,8 +148,7 @@ def _part_in_place(
         there, here = values.of(other), values.of(own)
         if not there.ndim or not (there.shape == here.shape or _as_sums(expr, own, here, there)):
             continue
-        changed = rewrite(expr, partial(_in_its_place, own, other))
-        if is_same(wrong.written.value, values.of(changed), unit):
+        if array.is_(values.of(exchange(expr, own, other))):
             yield "wrong-operand"
             return
 
@@ -175,15 +158,10 @@ def _as_sums(expr: Expr, own: Expr, here: Array, there: Array) -> bool:
     users = [node for node in walk(expr) if isinstance(node, Op) and own in node.args]
     if len(users) != 1 or users[0].name not in ("sum", "mean") or here.ndim != there.ndim:
         return False
-    axis = users[0].option("axis")
+    axis = users[0].axis
     if axis not in (0, 1) or here.ndim != 2:
         return False
-    other = 1 - int(str(axis))
-    return bool(here.shape[other] == there.shape[other])
-
-
-def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
-    return other if node == own else None
+    return bool(here.shape[1 - axis] == there.shape[1 - axis])
 
 
 # What there is ------------------------------------------------------------------------------------
@@ -222,11 +200,10 @@ _LEFT_OUT: Mapping[str, Mapping[str, int]] = MappingProxyType(
 class _Known:
     """What stands in other places: quantities and parts of formulas, as arrays of some shape."""
 
-    def __init__(self, judge: Judge, wrong: Wrong, values: Values) -> None:
-        self.values, self._judge = values, judge
-        self._unit = wrong.written.unit
-        after = judge.key.following(wrong.name)
-        self.parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
+    def __init__(self, array: WrongArray) -> None:
+        self.values, self._judge = Values(array.numbers), array.judge
+        after = array.judge.key.following(array.wrong.name)
+        self.parts = [one for one in _parts(array.judge) if after.isdisjoint(symbols(one))]
         self._of_shape: dict[tuple[int, ...], list[Array]] = {}
         self._room = _MOST_NUMBERS
 

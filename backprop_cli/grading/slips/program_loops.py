@@ -202,14 +202,14 @@ def _taken_at_each(
     for by in (1, -1):  # x[-1] is the last one in Python
         yield [*usual[by:], *usual[:by]]
     yield from _of_another_letter(case, usual)
-    steps = [_step(part) for part in parts]
-    if None in steps or len(set(steps)) < len(steps):
+    steps = _steps(parts)
+    if not steps:
         return
     families = dict.fromkeys(found[0] for name in case.sizes.names if (found := step_of(name)))
     shape = case.sizes.names.get(usual[0])
     for family in families:
         for by in (0, 1, -1):
-            names = [at_step(family, int(str(step)) + by) for step in steps]
+            names = [at_step(family, step + by) for step in steps]
             there = [case.has(name, shape) for name in names]
             if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
                 kept = zip(names, there, usual, strict=True)
@@ -220,8 +220,8 @@ def _entries_at_each(
     case: Case, parts: Sequence[Expr], usual: Sequence[str]
 ) -> Iterator[list[Expr]]:
     """An entry of a vector that has one for each step, where a number of that step belongs."""
-    steps = [step for part in parts if (step := _step(part)) is not None]
-    if case.sizes.names.get(usual[0]) != () or len({*steps}) < len(parts):
+    steps = _steps(parts)
+    if case.sizes.names.get(usual[0]) != () or not steps:
         return
     for name, shape in case.sizes.names.items():
         if shape == (len(parts),):
@@ -232,12 +232,10 @@ def _without_an_end(
     case: Case, parts: Sequence[Expr], place: Place, usual: Sequence[str]
 ) -> Iterator[tuple[str, list[Expr]]]:
     """Each term with what stands one step before or behind, and none where there is none."""
-    for family in dict.fromkeys(found[0] for name in usual if (found := step_of(name))):
+    steps, families = _steps(parts), (found[0] for name in usual if (found := step_of(name)))
+    for family in dict.fromkeys(families) if steps else ():
         for by in (1, -1):
-            steps = [_step(part) for part in parts]
-            if None in steps or len(set(steps)) < len(steps):
-                return
-            names = [at_step(family, int(str(step)) + by) for step in steps]
+            names = [at_step(family, step + by) for step in steps]
             there = [case.has(name, case.sizes.names.get(usual[0])) for name in names]
             kept = [
                 put(part, place, Sym(name))
@@ -261,6 +259,12 @@ def _of_another_letter(case: Case, usual: Sequence[str]) -> Iterator[Sequence[st
             for name, own in zip(names, usual, strict=True)
         ):
             yield names
+
+
+def _steps(parts: Sequence[Expr]) -> list[int]:
+    """The step in time of each term; nothing unless each has one of its own."""
+    steps = [step for part in parts if (step := _step(part)) is not None]
+    return steps if len({*steps}) == len(parts) else []
 
 
 def _step(part: Expr) -> int | None:

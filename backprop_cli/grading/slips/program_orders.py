@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from backprop_cli.algebra.build import filled, ones
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, put
 from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.grading.slips.formula_parts import Change
@@ -17,26 +18,18 @@ _LONGEST: Final = 200
 
 def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
     """v[::-1], a matrix with its rows or columns backwards, W.reshape(m, n).T for W."""
-    shape = _sizes(case, node) if isinstance(node, Sym) else ()
+    shape = case.lengths(node) if isinstance(node, Sym) else ()
     for axis, size in enumerate(shape if len(shape) <= 2 else ()):
         if 1 < size <= _LONGEST:
             yield "other-order", _backwards(node, axis, size)
     if len(shape) == 2 and shape[0] > 1:
         for k in (0, shape[0] - 1):  # x[0] for x[i]
-            yield "wrong-operand", op("add", op("mul", num(0), node), _row(node, k))
+            yield "wrong-operand", filled(node, op("row", op("at", node, index=(k,))))
     only_moved = isinstance(case.expr, Op) and case.expr.name in ("flatten", "flat", "reshape")
     if len(shape) == 2 and 1 not in shape and shape[0] != shape[1] and not only_moved:
         other = shape[::-1]
         yield "reshape-for-transpose", op("transpose", op("reshape", node, shape=other))
         yield "reshape-for-transpose", op("reshape", op("transpose", node), shape=shape)
-
-
-def _sizes(case: Case, node: Expr) -> tuple[int, ...]:
-    return tuple(int(str(size)) for size in case.shape(node) or ())
-
-
-def _row(node: Expr, k: int) -> Expr:
-    return op("row", op("at", node, index=(k,)))
 
 
 def _backwards(node: Expr, axis: int, size: int) -> Expr:
@@ -47,15 +40,15 @@ def of_some_samples(case: Case, node: Op) -> Iterator[Change]:
     """Of a sum over samples one of them alone, all but the first or the last, or each weighed."""
     match node:
         case Op("matmul", (left, right)) if _is_turned(left) or _is_turned(right):
-            sizes = _sizes(case, left)
-            if len(sizes) == 2 == len(_sizes(case, right)) and sizes[1] > 1:
+            sizes = case.lengths(left)
+            if len(sizes) == 2 == len(case.lengths(right)) and sizes[1] > 1:
                 yield from _of_a_product(case, left, right, sizes[1])
-        case Op("mean", (inner,), options) if node.option("axis") == 0 and _sizes(case, inner):
-            count = _sizes(case, inner)[0]
+        case Op("mean", (inner,), options) if node.axis == 0 and case.lengths(inner):
+            count = case.lengths(inner)[0]
             for slip, less in of_some_samples(case, Op("sum", (inner,), options)):
                 yield slip, op("div", less, num(count))
-        case Op("sum", (inner,)) if node.option("axis") == 0 and not node.option("keep"):
-            sizes = _sizes(case, inner)
+        case Op("sum", (inner,)) if node.axis == 0 and not node.option("keep"):
+            sizes = case.lengths(inner)
             for rows in _all_but_one(sizes[0]) if len(sizes) == 2 else ():
                 yield "path-lost", Op("sum", (op("at", inner, index=(rows,)),), node.options)
             for name in _vectors(case, sizes[0]) if len(sizes) == 2 else ():
@@ -95,26 +88,22 @@ def _vectors(case: Case, size: int) -> Iterator[str]:
 
 def added_up(case: Case, node: Op) -> Iterator[Change]:
     """a[:, None] + b for the outer product; the kernel added to each window and not multiplied."""
-    if node.name == "outer" and len(_sizes(case, node)) == 2:
+    if node.name == "outer" and len(case.lengths(node)) == 2:
         left, right = node.args
-        each = op("outer", left, _ones(right)), op("outer", _ones(left), right)
+        each = op("outer", left, ones(right)), op("outer", ones(left), right)
         yield "operator-exchanged", op("add", *each)
     if node.name == "conv":
         x, k = node.args
-        if len(_sizes(case, k)) == len(_sizes(case, node)):
-            slid = Op("conv", (x, _ones(k)), node.options)
+        if len(case.lengths(k)) == len(case.lengths(node)):
+            slid = Op("conv", (x, ones(k)), node.options)
             yield "operator-exchanged", op("add", slid, op("sum", k))
-
-
-def _ones(node: Expr) -> Expr:
-    return op("add", op("mul", num(0), node), num(1))
 
 
 def of_windows(case: Case, node: Op) -> Iterator[Change]:
     """A kernel turned, mirrored, or one entry of it alone; of a pool the smallest, or one entry."""
     if node.name in CONVOLUTIONS:
         x, k = node.args
-        sizes = _sizes(case, k)
+        sizes = case.lengths(k)
         if len(sizes) <= 2:
             for axis, size in enumerate(sizes):
                 yield "kernel-flipped", Op(node.name, (x, _backwards(k, axis, size)), node.options)
@@ -136,7 +125,7 @@ def _one_entry(k: Expr, sizes: tuple[int, ...]) -> Iterator[Expr]:
 
 def _one_of_each_window(case: Case, node: Op) -> Iterator[Change]:
     """The entry in the same corner of each window."""
-    shape, out = _sizes(case, node.args[0]), _sizes(case, node)
+    shape, out = case.lengths(node.args[0]), case.lengths(node)
     how = pool_of(node, shape)
     for corner in (0, how.size - 1):
         picked = node.args[0]
@@ -168,7 +157,7 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
 
 def _centred(case: Case, node: Sym) -> Iterator[Change]:
     """x − mean(x) for x: the mean of all, of each column, of each row."""
-    sizes = _sizes(case, node)
+    sizes = case.lengths(node)
     along = ({"axis": axis, "keep": 1} for axis in (0, 1)) if len(sizes) == 2 else ()
     for options in ({}, *along) if sizes else ():
         yield "term-added", op("sub", node, op("mean", node, **options))
@@ -178,7 +167,7 @@ def _over_a_sum(case: Case, top: Expr, count: Num) -> Iterator[Change]:
     """Over Σw for the number of samples, of each of which w has one."""
     for name, shape in case.sizes.names.items():
         if len(shape) == 1 and case.has(name, shape):
-            each = count.value / int(str(shape[0]))
+            each = count.value / int(shape[0])
             if each.denominator == 1:
                 yield "wrong-operand", op("div", top, op("mul", num(each), op("sum", Sym(name))))
 
@@ -192,5 +181,5 @@ def of_other_sizes(case: Case) -> Iterator[Change]:
             for name in case.sizes.names if isinstance(inner, Sym) else ():
                 other = op("transpose", Sym(name)) if inner is not arg else Sym(name)
                 shape = case.sizes.names[name]
-                if len(_sizes(case, inner)) == len(shape) and case.has(name, shape):
+                if len(case.lengths(inner)) == len(shape) and case.has(name, shape):
                     yield "wrong-layer-input", put(case.expr, (*place, position), other)

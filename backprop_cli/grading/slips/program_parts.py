@@ -13,12 +13,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from backprop_cli.algebra.build import filled, ones
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
     Op,
     Place,
     Sym,
+    exchange,
     num,
     op,
     places,
@@ -104,17 +106,13 @@ def _of_each_part(case: Case) -> Iterator[Change]:
         for slip, part in _of_node_or_part(case, place, node):
             yield slip, put(case.expr, place, part)
             if count[node] > 1 and isinstance(node, Op):
-                yield slip, rewrite(case.expr, partial(_in_its_place, node, part))
+                yield slip, exchange(case.expr, node, part)
 
 
 def _of_node_or_part(case: Case, place: Place, node: Expr) -> Iterator[Change]:
     if isinstance(node, Op):
         yield from of_node(case, place, node)
     yield from _of_part(case, node)
-
-
-def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
-    return other if node == own else None
 
 
 def _of_part(case: Case, node: Expr) -> Iterator[Change]:
@@ -170,8 +168,7 @@ def _windows_left_out(node: Op) -> Iterator[Change]:
     options = dict(node.options)
     x, width, axes = node.args[0], options.pop("padding", 0), options.get("axes", 2)
     wide = op("zero_padded", x, width=width, axes=axes) if width else x
-    ones = op("add", op("mul", num(0), wide), num(1))
-    yield "input-left-out", op("conv_kernel", ones, node.args[1], **options)
+    yield "input-left-out", op("conv_kernel", ones(wide), node.args[1], **options)
 
 
 # Sums --------------------------------------------------------------------------------------------
@@ -185,9 +182,9 @@ def _as_in_the_loss(case: Case, node: Expr) -> Iterator[Change]:
             op("norm", node),
             op("sum", op("abs", node)),
         ):
-            added = op("add", op("mul", num(0), node), total)
-            yield "loss-for-gradient", added
-            yield "loss-for-gradient", op("div", added, num(2))
+            everywhere = filled(node, total)
+            yield "loss-for-gradient", everywhere
+            yield "loss-for-gradient", op("div", everywhere, num(2))
 
 
 def _other_numbers(node: Expr) -> Iterator[Change]:
@@ -215,22 +212,22 @@ def _other_slices(case: Case, node: Op) -> Iterator[Change]:
     """As many other rows or columns: the second half for the first, one gate's for another's."""
     match node:
         case Op("part", (whole,)):
-            axis, start = int(str(node.option("axis"))), int(str(node.option("start")))
-            size, shape = int(str(node.option("stop"))) - start, case.shape(whole) or ()
-            for other in range(0, int(shape[axis]) - size + 1, size) if shape else ():
+            axis, start = node.whole("axis"), node.whole("start")
+            size, shape = node.whole("stop") - start, case.lengths(whole)
+            for other in range(0, shape[axis] - size + 1, size) if shape else ():
                 yield "wrong-operand", op("part", whole, axis=axis, start=other, stop=other + size)
         case Op("at", (whole,)):
-            for index in _moved(node.option("index"), case.shape(whole) or ()):
+            for index in _moved(node.option("index"), case.lengths(whole)):
                 yield "wrong-operand", op("at", whole, index=index)
 
 
-def _moved(index: object, shape: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+def _moved(index: object, shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """An index with one of its ranges elsewhere."""
     for k, own in enumerate(index if isinstance(index, tuple) else ()):
         match own:
             case (int(start), int(stop)) if k < len(shape):
                 size = stop - start
-                for other in range(0, int(str(shape[k])) - size + 1, size):
+                for other in range(0, shape[k] - size + 1, size):
                     if other != start and isinstance(index, tuple):
                         yield (*index[:k], (other, other + size), *index[k + 1 :])
 
@@ -295,8 +292,7 @@ def _everywhere(case: Case) -> Iterator[Change]:
     """A factor left out, or another quantity, wherever it stands: in all three terms of a norm."""
     found = [node for _, node in places(case.expr) if isinstance(node, Sym)]
     for one in dict.fromkeys(one for one in found if found.count(one) > 1):
-        ones = op("add", op("mul", num(0), one), num(1))
-        yield "factor-left-out", case.exchanged(one.name, ones)
+        yield "factor-left-out", case.exchanged(one.name, ones(one))
         shape = case.sizes.names.get(one.name)
         is_value = shape and one.name in case.steps and one.name not in case.upstreams
         for other in case.nearby(one.name, shape) if is_value else ():
@@ -339,9 +335,9 @@ def _complements(case: Case) -> Iterator[Change]:
             yield "wrong-constant", swapped
 
 
-def _turned_round(shape: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+def _turned_round(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """The entries of a vector, or the columns of a matrix, each so many places further on."""
-    size = int(str(shape[-1])) if shape else 0
+    size = shape[-1] if shape else 0
     before = (None,) * (len(shape) - 1)
     for by in range(1, min(size, _MOST_CLASSES)):
         yield (*before, (tuple((k + by) % size for k in range(size)),))
@@ -352,9 +348,8 @@ def _other_targets(case: Case) -> Iterator[Change]:
     for _, target in case.compared:
         for place, node in places(case.expr):
             if node == Sym(target):
-                ones = op("add", op("mul", num(0), node), num(1))
-                yield "wrong-target", put(case.expr, place, ones)
-                for order in _turned_round(case.shape(node) or ()):
+                yield "wrong-target", put(case.expr, place, ones(node))
+                for order in _turned_round(case.lengths(node)):
                     yield "wrong-target", put(case.expr, place, op("at", node, index=order))
             elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
                 output, y = node.args

@@ -94,7 +94,7 @@ def keepdims_lost(case: Case) -> Iterator[Expr]:
         if case.shape(node) == case.shape(row := op("row", *node.args)):
             yield put(case.expr, place, row)
     for place, node in each(case.expr, frozenset({"softmax"})):
-        shape, axis = case.shape(node), node.option("axis")
+        shape, axis = case.shape(node), node.axis
         if shape is None or len(shape) != 2 or shape[0] != shape[1] or axis is None:
             continue
         (z,) = node.args
@@ -201,18 +201,18 @@ def not_summed(case: Case) -> Iterator[Expr]:
 def summed_otherwise(case: Case) -> Iterator[Expr]:
     """The sum over the other axis, or over everything."""
     for place, node in each(case.expr, frozenset({"sum", "mean"})):
-        shape, axis = case.shape(node.args[0]), node.option("axis")
+        shape, axis = case.shape(node.args[0]), node.axis
         if shape is not None and len(shape) == 2 and axis is not None:
-            for other in (1 - int(str(axis)), None):
+            for other in (1 - axis, None):
                 yield put(case.expr, place, op(node.name, *node.args, axis=other))
             yield put(case.expr, place, op("mean", *node.args))
             yield op("mean", case.expr)
     for place, node in each(case.expr, frozenset({"channel_sums"})):
         yield put(case.expr, place, op("sum", *node.args))
     for place, node in each(case.expr, frozenset({"softmax"})):
-        shape, axis = case.shape(node.args[0]), node.option("axis")
+        shape, axis = case.shape(node.args[0]), node.axis
         if shape is not None and len(shape) == 2 and axis is not None:
-            for shares in _of_other_sums(node.args[0], int(str(axis))):
+            for shares in _of_other_sums(node.args[0], axis):
                 yield put(case.expr, place, shares)
 
 

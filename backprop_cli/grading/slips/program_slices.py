@@ -69,17 +69,17 @@ def _taken(
 def _taken_columns(node: Op) -> Option:
     if node.name == "at":
         return node.option("index")
-    return (None, (node.option("start"), node.option("stop"))) if node.option("axis") == 1 else None
+    return (None, (node.option("start"), node.option("stop"))) if node.axis == 1 else None
 
 
 def _head(case: Case, node: Expr) -> _Head | None:
     """A slice of some columns as that of a head: as wide as others beside it would be."""
     if not isinstance(node, Op) or node.name not in ("at", "part"):
         return None
-    shape = case.shape(node.args[0]) or ()
+    shape = case.lengths(node.args[0])
     match _taken_columns(node):
         case (None, (int(start), int(stop))) if len(shape) == 2:
-            rows, columns, width = int(str(shape[0])), int(str(shape[1])), stop - start
+            (rows, columns), width = shape, stop - start
             if rows > 1 and width < columns and columns % width == 0 and start % width == 0:
                 return _Head(node.args[0], rows, columns, width, start // width)
     return None

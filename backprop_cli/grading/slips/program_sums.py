@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
+from backprop_cli.algebra.build import filled
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, num, op, rewrite, walk
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
@@ -34,9 +35,9 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
     """The mean for the sum, along another axis, of one row alone, or too early."""
     if node.name == "sum":
         yield "mean-sum-confused", op("mean", *node.args, **dict(node.options))
-    axis, shape = node.option("axis"), case.shape(node)
+    axis, shape = node.axis, case.shape(node)
     if node.name == "softmax" and axis is not None and shape is not None and len(shape) == 2:
-        moved = op("sub", *node.args, op("max", *node.args, axis=1 - int(str(axis)), keep=1))
+        moved = op("sub", *node.args, op("max", *node.args, axis=1 - axis, keep=1))
         yield "wrong-axis", Op(node.name, (moved,), node.options)
     if node.name in _OTHER_SIDE:
         yield "wrong-axis", op(_OTHER_SIDE[node.name], rewrite(node.args[0], _along_the_other))
@@ -58,10 +59,10 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
 
 def _one_alone(case: Case, node: Op) -> Iterator[Change]:
     """The first or the last of what is added up: a row, a column, an entry."""
-    (inner,), axis = node.args, node.option("axis")
-    sizes = [int(str(size)) for size in case.shape(inner) or ()]
+    (inner,), axis = node.args, node.axis
+    sizes = case.lengths(inner)
     if axis in (0, 1) and not node.option("keep") and sizes:
-        for k in (0, sizes[int(str(axis))] - 1):
+        for k in (0, sizes[axis] - 1):
             yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
     elif axis is None and sizes:
         for index in (tuple(0 for _ in sizes), tuple(size - 1 for size in sizes)):
@@ -71,7 +72,7 @@ def _one_alone(case: Case, node: Op) -> Iterator[Change]:
 def _largest_for_sum(case: Case, node: Op) -> Iterator[Change]:
     """The largest, or the smallest, for a sum; that of each row or column, summed up."""
     (inner,) = node.args
-    is_whole = node.option("axis") is None and len(case.shape(inner) or ()) == 2
+    is_whole = node.axis is None and len(case.shape(inner) or ()) == 2
     for name in ("max", "min"):
         yield "wrong-activation", Op(name, node.args, node.options)
         for along in (0, 1) if is_whole else ():
@@ -102,12 +103,8 @@ _OTHER_SIDE: Final = {"column": "row", "row": "column"}
 
 def _along_the_other(node: Expr) -> Expr | None:
     """A sum of each row in the place of that of each column, and the reverse."""
-    if (
-        isinstance(node, Op)
-        and node.name in ("sum", "mean", "max")
-        and node.option("axis") in (0, 1)
-    ):
-        return op(node.name, *node.args, axis=1 - int(str(node.option("axis"))))
+    if isinstance(node, Op) and node.name in ("sum", "mean", "max") and node.axis in (0, 1):
+        return op(node.name, *node.args, axis=1 - node.axis)
     return None
 
 
@@ -125,8 +122,8 @@ def _other_side(node: Expr) -> Expr | None:
 
 
 def _over_everything(node: Expr) -> Expr | None:
-    if isinstance(node, Op) and node.name in ("sum", "mean") and node.option("axis") in (0, 1):
-        return op("add", op("mul", num(0), node), op(node.name, *node.args))
+    if isinstance(node, Op) and node.name in ("sum", "mean") and node.axis in (0, 1):
+        return filled(node, op(node.name, *node.args))
     return None
 
 
@@ -135,7 +132,7 @@ _PICKED: Final = frozenset({"diagonal", "at"})
 
 def _of_all_entries(node: Op) -> Iterator[Change]:
     """The sum or mean of all, where some are picked: of P for P[range(n), labels]."""
-    if node.option("axis") is None and any(map(_is_picked, walk(node))):
+    if node.axis is None and any(map(_is_picked, walk(node))):
         yield "wrong-operand", rewrite(node, lambda one: one.args[0] if _is_picked(one) else None)
 
 

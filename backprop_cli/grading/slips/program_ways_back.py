@@ -9,12 +9,11 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Place, Sym, places, put, symbols
+from backprop_cli.algebra.expr import Expr, Op, Place
 from backprop_cli.calculus.stable import function_of
-from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
-from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.slips.case import each
+from backprop_cli.grading.slips.plain_workings import WrongArray
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.sliding import sliding
 
@@ -33,8 +32,7 @@ class _Back(Struct, frozen=True):
     others: list[Array]
     axes: int
     stride: int
-    wrong: Wrong
-    numbers: Numbers
+    array: WrongArray
 
     @property
     def function(self) -> Callable[..., Array]:
@@ -42,22 +40,18 @@ class _Back(Struct, frozen=True):
 
     def gives(self, picture: Array) -> bool:
         """Whether the array is what the line gives with this picture coming back."""
-        given = {name: self.numbers[name] for name in symbols(self.expr)}
-        line = put(self.expr, self.place, Sym("?"))
-        found = Values({**given, "?": picture}).of(line)
-        return is_same(self.wrong.written.value, found, self.wrong.written.unit)
+        return self.array.is_with(picture, self.expr, self.place)
 
 
-def _ways_back(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[_Back]:
-    expr = judge.key.first(wrong.name)
+def _ways_back(array: WrongArray) -> Iterator[_Back]:
+    expr = array.formula
     if expr is None:
         return
-    for place, node in places(expr):
-        if isinstance(node, Op) and node.name in _BACK:
-            g, *others = map(Values(numbers).of, node.args)
-            if g.size <= _MOST_WINDOWS:
-                axes, stride = _steps(node, g.shape)
-                yield _Back(expr, place, node, g, others, axes, stride, wrong, numbers)
+    for place, node in each(expr, _BACK):
+        g, *others = map(array.of, node.args)
+        if g.size <= _MOST_WINDOWS:
+            axes, stride = _steps(node, g.shape)
+            yield _Back(expr, place, node, g, others, axes, stride, array)
 
 
 def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -67,11 +61,11 @@ def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
     return sliding(node, shape).axes, sliding(node, shape).stride
 
 
-def windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def windows_overwritten(array: WrongArray) -> bool:
     """What comes back to where windows overlap, from one of them alone: the last, or the first."""
     return any(
         back.gives(_one_over_another(back, order))
-        for back in _ways_back(judge, wrong, numbers)
+        for back in _ways_back(array)
         for loop in _loops(back)
         for order in (loop, loop[::-1])
         if loop
@@ -98,11 +92,11 @@ def _one_over_another(back: _Back, spots: Sequence[Any]) -> Array:
     return whole
 
 
-def some_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def some_windows(array: WrongArray) -> bool:
     """What comes back from the first window, or row of windows, alone, or from the last."""
     return any(
         back.gives(back.function(np.where(kept, back.g, 0), *back.others))
-        for back in _ways_back(judge, wrong, numbers)
+        for back in _ways_back(array)
         for kept in _ends(back)
     )
 
@@ -117,24 +111,24 @@ def _ends(back: _Back) -> Iterator[Array]:
             yield kept
 
 
-def one_entry_each(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def one_entry_each(array: WrongArray) -> bool:
     """What belongs to all of a window, put where it begins; as it is, or so much of it."""
-    for back in _ways_back(judge, wrong, numbers):
+    for back in _ways_back(array):
         picture = np.zeros_like(back.function(back.g, *back.others))
         if back.node.name != "to_windows":
             continue
         corners: Any = (..., *(slice(None, None, back.stride),) * back.axes)
         picture[corners][tuple(map(slice, back.g.shape))] = back.g
-        if back.gives(picture) or is_same(wrong.written.value, picture, wrong.written.unit):
+        if back.gives(picture) or array.is_(picture):
             return True
     return False
 
 
-def side_by_side(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def side_by_side(array: WrongArray) -> bool:
     """What comes back from windows, or entries of them, each one place behind the one before."""
     return any(
         back.gives(_close_together(back, left_out))
-        for back in _ways_back(judge, wrong, numbers)
+        for back in _ways_back(array)
         for left_out in ("stride", "dilation")
         if back.node.name == "conv_transpose" and back.node.option(left_out, 1) != 1
     )

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Op, Sym, put, symbols
+from backprop_cli.algebra.expr import Op
 from backprop_cli.calculus.stable import function_of
-from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, is_same
-from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.slips.plain_workings import Test, WrongArray
 from backprop_cli.operations.convolutions import SLIDING
-from backprop_cli.operations.sliding import Sliding, sliding
-
-Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
-"""Whether a mistake explains an array."""
+from backprop_cli.operations.sliding import sliding
+from backprop_cli.operations.window_values import pad, slid_over, with_channels
 
 
-def cut_elsewhere(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def cut_elsewhere(array: WrongArray) -> bool:
     """What comes back to a padded picture, and another part of it than the picture."""
-    expr = judge.key.first(wrong.name)
+    expr = array.formula
     if not (isinstance(expr, Op) and expr.name == "conv_transpose" and expr.option("padding")):
         return False
-    g, k = map(Values(numbers).of, expr.args)
-    value, how = wrong.written.value, sliding(expr, g.shape)
+    g, k = map(array.of, expr.args)
+    value, how = array.value, sliding(expr, g.shape)
     axes, padding = how.axes, how.padding
     back = partial(function_of(expr), **{**dict(expr.options), "padding": 0})
     whole = back(g, k)
@@ -43,7 +39,7 @@ def cut_elsewhere(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbe
             ...,
             *(slice(at, at + size) for at, size in zip(starts, sizes, strict=True)),
         )
-        if set(starts) != {padding} and is_same(value, whole[part], wrong.written.unit):
+        if set(starts) != {padding} and array.is_(whole[part]):
             return True
     return False
 
@@ -55,19 +51,16 @@ _MOST_ENTRIES: Final = 4_000
 def by_turned(turn: Callable[[Array], Iterator[Array]]) -> Test:
     """Whether a convolution with one of its arrays turned in some way explains an array."""
 
-    def explains(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
-        expr = judge.key.first(wrong.name)
-        if expr is None or wrong.written.value.size > _MOST_ENTRIES:
+    def explains(array: WrongArray) -> bool:
+        expr = array.formula
+        if expr is None or array.value.size > _MOST_ENTRIES:
             return False
-        for place, node in each(expr, SLIDING):
-            given = {name: numbers[name] for name in symbols(expr)}
-            for position, arg in enumerate(node.args):
-                for other in turn(Values(numbers).of(arg)):
-                    changed = put(expr, (*place, position), Sym("?"))
-                    found = Values({**given, "?": other}).of(changed)
-                    if is_same(wrong.written.value, found, wrong.written.unit):
-                        return True
-        return False
+        return any(
+            array.is_with(other, expr, (*place, position))
+            for place, node in each(expr, SLIDING)
+            for position, arg in enumerate(node.args)
+            for other in turn(array.of(arg))
+        )
 
     return explains
 
@@ -100,66 +93,52 @@ def one_for_all(array: Array) -> Iterator[Array]:
             yield np.broadcast_to(np.take(array, [k], axis=axis), array.shape)
 
 
-def one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def one_filter(array: WrongArray) -> bool:
     """What comes back to a picture from one filter alone."""
-    expr = judge.key.first(wrong.name)
+    expr = array.formula
     if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
         return False
-    g, k = map(Values(numbers).of, expr.args)
+    g, k = map(array.of, expr.args)
     back = partial(function_of(expr), **dict(expr.options))
     filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
     alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
-    return any(is_same(wrong.written.value, one, wrong.written.unit) for one in alone)
+    return any(map(array.is_, alone))
 
 
-def largest_of_windows(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def largest_of_windows(array: WrongArray) -> bool:
     """The largest product in each window for the sum of all."""
-    return _by_windows(judge, wrong, numbers, _largest)
+    return _by_windows(array, _largest)
 
 
-def windows_not_turned(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def windows_not_turned(array: WrongArray) -> bool:
     """The windows brought into rows by a reshape, and not turned before it; or the filters."""
     ways = (_in_rows, _by_places, _channels_last, _filters_last)
-    return any(_by_windows(judge, wrong, numbers, one) for one in ways)
+    return any(_by_windows(array, one) for one in ways)
 
 
-def from_one_place(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+def from_one_place(array: WrongArray) -> bool:
     """The first entry of each window for all of it: a loop over a filter that uses no index."""
-    return _by_windows(judge, wrong, numbers, _first_of_each)
+    return _by_windows(array, _first_of_each)
 
 
-def _by_windows(
-    judge: Judge, wrong: Wrong, numbers: Numbers, made: Callable[[Array, Array], Array]
-) -> bool:
+def _by_windows(array: WrongArray, made: Callable[[Array, Array], Array]) -> bool:
     """Whether something else made of the windows and the filters of a convolution explains it.
 
     The windows are those of each channel, at each place: channels × places × window.
     """
-    expr = judge.key.first(wrong.name)
-    if expr is None or wrong.written.value.size > _MOST_ENTRIES:
+    expr = array.formula
+    if expr is None or array.value.size > _MOST_ENTRIES:
         return False
     for place, node in each(expr, frozenset({"conv"})):
-        x, k = map(Values(numbers).of, node.args)
-        views = _windows(x, k.shape, sliding(node, x.shape))
+        x, k = map(array.of, node.args)
+        how = sliding(node, x.shape)
+        channels = with_channels(pad(x, how.padding, how.axes), how.axes)
+        views = slid_over(channels, k.shape[-how.axes :], how.stride, how.dilation)
         filters = k.reshape(-1, len(views), *k.shape[-(views.ndim // 2) :])
         found = made(views, filters)
-        given = {name: numbers[name] for name in symbols(expr)}
-        put_in = found if k.ndim > x.ndim else found[0]
-        changed = Values({**given, "?": put_in}).of(put(expr, place, Sym("?")))
-        if is_same(wrong.written.value, changed, wrong.written.unit):
+        if array.is_with(found if k.ndim > x.ndim else found[0], expr, place):
             return True
     return False
-
-
-def _windows(x: Array, filters: Sequence[int], how: Sliding) -> Array:
-    axes = how.axes
-    wide = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(how.padding, how.padding)] * axes)
-    channels = wide.reshape(-1, *wide.shape[-axes:])
-    last = tuple(range(1, axes + 1))
-    reach = tuple(how.dilation * (size - 1) + 1 for size in filters[-axes:])
-    views = np.lib.stride_tricks.sliding_window_view(channels, reach, last)
-    steps = (how.stride,) * axes + (how.dilation,) * axes
-    return np.asarray(views[(slice(None), *(slice(None, None, step) for step in steps))])
 
 
 def _largest(views: Array, filters: Array) -> Array:

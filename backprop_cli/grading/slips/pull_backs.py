@@ -378,7 +378,7 @@ def softmax_signs_lost(case: Case) -> Iterator[Expr]:
     """ŷᵢŷⱼ for −ŷᵢŷⱼ beside the diagonal of a softmax's Jacobian."""
     for one in _activations(case):
         if one.node.name == "softmax":
-            yield from with_pull(case, one, partial(_pulled_without_signs, one.node.option("axis")))
+            yield from with_pull(case, one, partial(_pulled_without_signs, one.node.axis))
 
 
 def _pulled_without_signs(axis: Option, g: Expr, output: Expr) -> Expr:
