@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
-    from backprop_cli.python.drawn_problems import Drawing as Drawing
     from backprop_cli.python.exercises import ClassReport as ClassReport
     from backprop_cli.python.exercises import Practice as Practice
     from backprop_cli.python.exercises import Report as Report
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from backprop_cli.python.from_onnx import from_onnx as from_onnx
     from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch
+    from backprop_cli.python.problems import Drawing as Drawing
     from backprop_cli.python.problems import Problem as Problem
     from backprop_cli.python.problems import load as load
     from backprop_cli.python.problems import new as new
@@ -62,7 +62,7 @@ __all__ = [
 _PLACES = {
     "ClassReport": "python.exercises",
     "Derivation": "python.derivations",
-    "Drawing": "python.drawn_problems",
+    "Drawing": "python.problems",
     "Error": "python.complaining",
     "Practice": "python.exercises",
     "Problem": "python.problems",

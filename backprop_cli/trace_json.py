@@ -1,4 +1,4 @@
-"""A trace to JSON and back: formulas as text, numbers in full, what is not finite as a word."""
+"""A trace to JSON: formulas as text, numbers in full, what is not finite as a word."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from msgspec import Struct
 from backprop_cli.algebra.quantity import Letters
 from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import latex
-from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.trace import Array, Given, OverTime, Step, Trace, side_by_side
+from backprop_cli.trace import Array, OverTime, Step, Trace
 
 SCHEMA = "backprop-trace/1"
 WIDTH = 100
 _ITEM_A_LINE = 2  # outer levels whose items stand on a line each; below, lines are filled
-_WORDS = {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}
 
 
 def to_json(trace: Trace) -> dict[str, Any]:
@@ -87,35 +85,6 @@ def _filled(pieces: Sequence[str], room: int) -> Iterator[str]:
     yield line
 
 
-def from_json(data: Mapping[str, Any]) -> Trace:
-    """The trace that `to_json` wrote."""
-    ids = {step["id"] for step in data["steps"]}.union(*(step["inputs"] for step in data["steps"]))
-    dialect = Dialect(
-        _indices(data["convention"]), compound=ids | set(data["given"]), all_operations=True
-    )
-    loss = data["loss"]
-    return Trace(
-        title=data["title"],
-        convention=data["convention"],
-        given={name: _given(value, data["roles"][name]) for name, value in data["given"].items()},
-        steps=tuple(_step_from(step, dialect) for step in data["steps"]),
-        parameters={name: array(value) for name, value in data["parameters"].items()},
-        history=tuple(float(array(value)) for value in loss["history"]) if loss else (),
-        loss=loss["id"] if loss else None,
-        samples=data["samples"],
-        over_time=side_by_side(
-            OverTime(
-                each["letter"],
-                each["first"],
-                each["last"],
-                tuple(each["names"]),
-                of=each.get("of", "step"),
-            )
-            for each in data.get("over_time", ())
-        ),
-    )
-
-
 def _over_time(each: OverTime) -> dict[str, Any]:
     names = {base: list(names) for base, names in each.names.items()}
     said = {"letter": each.letter, "first": each.first, "last": each.last, "names": names}
@@ -134,21 +103,10 @@ def number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
-def array(value: Any) -> Array:
-    """The array that `numbers` wrote."""
-    return np.asarray(_unworded(value), dtype=float)
-
-
 def _worded(value: Any) -> Any:
     if isinstance(value, list):
         return [_worded(item) for item in value]
     return number(value)
-
-
-def _unworded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_unworded(item) for item in value]
-    return _WORDS[value] if isinstance(value, str) else value
 
 
 def _indices(convention: Mapping[str, Any]) -> int:
@@ -198,25 +156,6 @@ def _step(step: Step, writing: _Writing) -> dict[str, Any]:
         "note": step.note,
         "words": step.words,
     }
-
-
-def _step_from(data: Mapping[str, Any], dialect: Dialect) -> Step:
-    return Step(
-        id=data["id"],
-        phase=data["phase"],
-        iteration=data["iteration"],
-        rule=data["rule"],
-        expr=parse(data["formula"], dialect),
-        axes=tuple(data["axes"]),
-        shape=tuple(data["shape"]),
-        value=None if data["value"] is None else array(data["value"]),
-        note=data["note"],
-        words=data["words"],
-    )
-
-
-def _given(value: Any, about: Mapping[str, Any]) -> Given:
-    return Given(array(value), tuple(about["axes"]), about["role"])
 
 
 def _loss(trace: Trace) -> dict[str, Any] | None:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from backprop_cli.grading.grader import Grader
-from backprop_cli.grading.report_data import Result, Submission
-from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.report_data import Result, Sheet, Submission
+from backprop_cli.grading.sheets.answer_files import Reader
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
+
+PROGRAM_SLIPS = frozenset(
+    {id for id, each in FORMULA_SLIPS.items() if each.program}
+    | set("reshape-for-transpose changed-in-place integer-division".split())
+    | {"constant-factor", "earlier-step-used"}
+)
+"""What only arrays of a program are searched for."""
 
 
 def grader_of(problem: str) -> Grader:
     """The grader of a problem file's text."""
     return Grader(loaded(Source("problem.yaml", problem.encode())).model)
+
+
+def read_sheet(data: bytes, file: str, known: Quantities) -> Sheet:
+    """What stands in one answer file."""
+    return Reader(known).sheet(data, file)
 
 
 def submission(problem: str, answers: str) -> Submission:

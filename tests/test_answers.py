@@ -11,11 +11,12 @@ import pytest
 from counting import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged import read_sheet
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Answer, Sheet
-from backprop_cli.grading.sheets.answer_files import MAX_SHEET, read_sheet
+from backprop_cli.grading.sheets.answer_files import MAX_SHEET
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS
 from backprop_cli.grading.sheets.collect import answer_files, read_answers
 from backprop_cli.problem.ids import Reference

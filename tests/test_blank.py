@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from judged import read_sheet
 
 from backprop_cli.cli import main
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.loading import Loaded, loaded

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet, typed
 from click.testing import CliRunner, Result
+from judged import read_sheet
 
 import backprop_cli as backprop
 from backprop_cli.classroom.hand_ins import handed_in
@@ -26,7 +27,7 @@ from backprop_cli.classroom.variants import Varied
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Sheet, Summary, Tally
-from backprop_cli.grading.sheets.answer_files import read_sheet, stem
+from backprop_cli.grading.sheets.answer_files import stem
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.facts import to_teach
 from backprop_cli.report.settings import Settings

@@ -27,9 +27,8 @@ from backprop_cli.grading.report_data import Submission
 from backprop_cli.operations import bounds
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.intervals import Used, apart, enclosure
 from backprop_cli.readings.units import Rounding, Unit, WithProducts, persons
-from backprop_cli.readings.ways_apart import Used, apart
 
 PROBLEM = Path(__file__).parents[1] / "problems" / "recurrent.yaml"
 UNITS = (Unit(3), Unit(2), Unit(3, True))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from judged import read_sheet
 
 import backprop_cli as backprop
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Result, Sheet
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 

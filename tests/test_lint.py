@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from judged import read_sheet
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_data import Digits
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.lint_findings import lint_text

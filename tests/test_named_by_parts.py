@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from judged import graded
-
-from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS
+from judged import PROGRAM_SLIPS, graded
 
 LAYERS = """convention: {{affine: {affine}{more}}}
 x: {x}

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from judged import read_sheet
 
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Submission
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import Request, solve

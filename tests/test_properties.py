@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oracles import networks, reading
 from oracles.compare import differences
 from oracles.reading import Array, Problem
-from oracles.replay import replay
+from oracles.replay import from_json, replay
 from oracles.solved import changed, in_equations, of_one_sample, oriented, solved
 
 from backprop_cli.operations.table import Sizes
@@ -21,7 +21,7 @@ from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.verify import verify
 from backprop_cli.trace import Trace
-from backprop_cli.trace_json import from_json, to_json
+from backprop_cli.trace_json import to_json
 
 seeds = st.integers(0, 5_000)
 few = settings(max_examples=40, deadline=None)

@@ -12,9 +12,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from oracles.replay import from_json
 
 from backprop_cli.cli import main
-from backprop_cli.trace_json import from_json, to_json, written
+from backprop_cli.trace_json import to_json, written
 
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEMS = sorted((ROOT / "problems").glob("*.yaml"))

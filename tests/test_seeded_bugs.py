@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+from judged import PROGRAM_SLIPS
 from seeded_bugs import right_programs
 from seeded_bugs.programs import Network
 from seeded_bugs.tried import (
@@ -19,7 +20,6 @@ from seeded_bugs.tried import (
 )
 
 import backprop_cli as backprop
-from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS
 
 PAGE = Path(__file__).parents[1] / "docs" / "programs.md"
 

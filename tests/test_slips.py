@@ -45,14 +45,13 @@ from by_hand import (
     total,
     uncorrected,
 )  # fmt: skip
-from judged import grader_of
+from judged import PROGRAM_SLIPS, grader_of, read_sheet
 from msgspec import Struct
 
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Result, Submission
-from backprop_cli.grading.sheets.answer_files import read_sheet
-from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS, SLIP_WORDS
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 
 
 def after_a_step(network: Network, v: Values) -> Array:

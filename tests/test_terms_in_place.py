@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from judged import grader_of, submission
+from judged import grader_of, read_sheet, submission
 from numpy.lib.stride_tricks import sliding_window_view
 
 from backprop_cli.algebra.expr import Op, op, walk
-from backprop_cli.algebra.shared_parts import parts_of_each
 from backprop_cli.grading.grader import Grader
-from backprop_cli.grading.sheets.answer_files import read_sheet
-from backprop_cli.grading.slips.one_number_changed import OneChanged
+from backprop_cli.grading.slips.misread import OneChanged
 from backprop_cli.grading.slips.plain_workings import Values
-from backprop_cli.grading.slips.terms_in_place import placed, reaches, right_sum
+from backprop_cli.grading.slips.terms_in_place import parts_of_each, placed, reaches, right_sum
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings import intervals
 from backprop_cli.readings.intervals import enclosure

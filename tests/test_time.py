@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracles.replay import from_json
 
 import backprop_cli as backprop
 from backprop_cli.errors import UserError
@@ -15,7 +16,7 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import solve
 from backprop_cli.trace import OverTime, Trace
-from backprop_cli.trace_json import from_json, to_json
+from backprop_cli.trace_json import to_json
 
 Array = NDArray[np.float64]
 Values = dict[str, Array]

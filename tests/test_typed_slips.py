@@ -6,11 +6,11 @@ Each slip stands beside its like that is right, and stays accepted.
 from __future__ import annotations
 
 import pytest
+from judged import read_sheet
 
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import NumberError, read_number, split_row

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet
 from click.testing import CliRunner, Result
+from judged import read_sheet
 
 from backprop_cli.classroom.fair_numbers import Draws, Unfair, drawn
 from backprop_cli.classroom.numbers_in_file import numbers_of
@@ -19,7 +20,6 @@ from backprop_cli.classroom.variants import LEAST_SETS, LEAST_TRIES, MOST_TRIES,
 from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.lint.findings import lint
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.file_format.reading import stated_quantities
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source, read_source

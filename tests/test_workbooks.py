@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from classes import grader_of
 from click.testing import CliRunner
+from judged import read_sheet
 
 from backprop_cli.cli import main
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.answer_files import read_sheet
 
 openpyxl = pytest.importorskip("openpyxl")
 

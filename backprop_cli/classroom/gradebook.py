@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from backprop_cli.classroom.rosters import Roster, file_name, make_folder, roster_of
 from backprop_cli.errors import listed
-from backprop_cli.formats.file_endings import ENDING
+from backprop_cli.formats.registry import ENDING
 from backprop_cli.grading.grader import ungraded
 from backprop_cli.grading.report_data import Sheet, Submission, Summary
 from backprop_cli.grading.sentences import telling

@@ -168,7 +168,7 @@ def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., 
     def checked(*args: Any, **kwargs: Any) -> Any:
         by_ending = None
         if kwargs["file"] is not None and not is_stated("format"):
-            from backprop_cli.formats.file_endings import format_of
+            from backprop_cli.formats.registry import format_of
 
             by_ending = format_of(kwargs["file"])
             kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
@@ -195,7 +195,7 @@ def _refuse_other_kind(kind: str | None, out: Output, formats: Sequence[str]) ->
     """Refuses a file whose name says a kind that this command does not write."""
     if kind is None or kind in formats or out.file is None:
         return
-    from backprop_cli.formats.file_endings import ENDING
+    from backprop_cli.formats.registry import ENDING
 
     better = next(name for name in ("svg", "html", out.format) if name in formats)
     message = f"a {out.file.suffix} file is not written here, but {listed(formats)}"

@@ -1,11 +1,12 @@
-"""The formats by name: one file and one row each, loaded only where it is asked for."""
+"""The formats by name: one file and one row each, loaded only where asked for; endings of files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
@@ -72,3 +73,32 @@ def written(format_: str, said: Said, view: View) -> str:
     """What is said, in one format."""
     module = import_module(f"backprop_cli.formats.{FORMATS[format_].file}")
     return str(module.render(said, view))
+
+
+# Names of files -----------------------------------------------------------------------------------
+
+
+ENDING: Final = MappingProxyType(
+    {
+        "text": ".txt",
+        "markdown": ".md",
+        "html": ".html",
+        "latex": ".tex",
+        "json": ".json",
+        "python": ".py",
+        "svg": ".svg",
+        "csv": ".csv",
+        "junit": ".xml",
+    }
+)
+_NO_TEXT = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".docx", ".odt", ".doc")
+_MEANT = {
+    **{ending: name for name, ending in ENDING.items()},
+    ".htm": "html",
+    **{ending: ending for ending in _NO_TEXT},  # which nothing here is
+}
+
+
+def format_of(file: Path) -> str | None:
+    """The format that a file's name says; None where it says none."""
+    return _MEANT.get(file.suffix.casefold())

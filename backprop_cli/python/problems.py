@@ -25,6 +25,7 @@ from backprop_cli.python.complaining import (
 )
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
+from backprop_cli.python.showing import Shown
 from backprop_cli.python.solutions import Solution
 from backprop_cli.solving.limits import MAX_WORK, MOST_VARIANTS, Allowed
 from backprop_cli.solving.loading import Loaded, checked, loaded, stated
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from backprop_cli.document.view import View
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
-    from backprop_cli.python.drawn_problems import Drawing
     from backprop_cli.python.exercises import Practice, Report
+    from backprop_cli.said.drawings import Drawable
 
 _TEXT_SIGNS = ("\n", "{", ": ")
 
@@ -195,7 +196,6 @@ class Problem(showing.Shown):
         In letters, the formulas and shapes alone. Error where there is nothing to draw, or where
         this is no network of units joined by weights alone.
         """
-        from backprop_cli.python.drawn_problems import Drawing
         from backprop_cli.said.drawings import drawable
 
         with told(self._source.name):
@@ -262,12 +262,15 @@ class Problem(showing.Shown):
         `check`. `moodle`: the XML of a question of the type `formulas`, with an interval for each
         box. Error for another platform, or where it has no numbers.
         """
-        from backprop_cli.classroom.exports.platforms import PLATFORMS
+        from backprop_cli.classroom.exports.moodle_formulas import moodle_question
+        from backprop_cli.classroom.exports.prairielearn_server import prairielearn_files
 
         self._need_numbers("export")
-        expect_one_of("platform", platform, list(PLATFORMS))
+        expect_one_of("platform", platform, ["prairielearn", "moodle"])
         with told(self._source.name):
-            return PLATFORMS[platform](self._loaded)
+            if platform == "moodle":
+                return {"question.xml": moodle_question(self._loaded)}
+            return prairielearn_files(self._loaded)
 
     @door
     def lint(self, *, variants: int | None = None) -> dict[str, Any]:
@@ -342,3 +345,41 @@ def derived(source: Source, of: str | None, wrt: str | None, *, index: bool) -> 
     with told("derive"):  # what is asked for has to be there before it is shown
         found(showing.view())
     return Derivation(lambda format_, view: showing.written(format_, found(view)))
+
+
+class Drawing(Shown):
+    """The computation graph of a problem, or its network of units: `problem.draw()`.
+
+    In a notebook it shows itself; `render("svg")` is the text of a file.
+    """
+
+    def __init__(self, of: Drawable, network: bool) -> None:
+        self._of = of
+        self._network = network
+
+    @door
+    def render(
+        self,
+        format: str = "text",  # noqa: A002  # as the option of the command is called
+        *,
+        precision: int = 4,
+        width: int = 100,
+        ascii: bool = False,  # noqa: A002
+    ) -> str:
+        """The drawing as `text` or `svg`; `precision` are the decimals shown.
+
+        Error for an unknown format, or where a network does not fit so many columns.
+        """
+        from backprop_cli.document.view import as_written
+        from backprop_cli.said import DRAWINGS
+        from backprop_cli.said.drawings import drawing
+
+        showing.refuse_other(format, DRAWINGS)
+        view = showing.view(precision, width=width, ascii=ascii)
+        shown = as_written(self._of.loaded.model.problem, view)
+        with told("draw"):
+            return drawing(self._of, format, shown, network=self._network)
+
+    def _bundle(self) -> dict[str, str | None]:
+        """The SVG, and the lines where these have room."""
+        return {"image/svg+xml": self.render("svg"), "text/plain": str(self)}

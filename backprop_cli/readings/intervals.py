@@ -1,8 +1,8 @@
-"""An expression to the interval of its values, when the names in it are only known to intervals."""
+"""An expression to the interval of its values, and ways of rounding to those that differ in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -13,6 +13,7 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Interval, is_point, point
 from backprop_cli.operations.table import TABLE, in_placeholders
 from backprop_cli.readings.inside_operations import (
+    BY_PRODUCTS,
     PRODUCTS_BY_BLOCKS,
     ROUNDED_INSIDE,
     axis_of,
@@ -23,6 +24,7 @@ from backprop_cli.readings.units import (
     PRODUCTS,
     SUMS,
     TOTALS,
+    Rounding,
     Unit,
     named,
 )
@@ -302,3 +304,54 @@ BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)
 """Operations known by their entries alone, which are sums of products as in a matrix product."""
 _AT_ONCE = frozenset(TABLE) - {*ROUNDED_INSIDE, *IN_STEPS, *BY_ENTRIES}
 """Operations within which nothing is written down."""
+
+
+# Ways of rounding that differ in a formula --------------------------------------------------------
+
+
+_IN_ONE_STEP = frozenset({"sigmoid", "silu", "mean"})
+"""Operations with a step within, which is written down whatever else is, or by one key."""
+_OPAQUE = (IN_STEPS | BY_ENTRIES | (TABLE.keys() - BOUNDS.keys())) - _IN_ONE_STEP
+"""Operations that are worked out by others, so that any way may differ in them."""
+
+
+class Used(Struct, frozen=True):
+    """The operations of some formulas, and those whose results are unwritten steps in them."""
+
+    operations: frozenset[str]
+    inner: frozenset[str]
+
+    @classmethod
+    def of(cls, formulas: Iterable[Expr]) -> Used:
+        """What is used in any of these."""
+        parts = [in_order(one) for one in formulas]
+        operations = frozenset[str]().union(*(one.operations for one in parts))
+        return cls(operations, frozenset[str]().union(*(one.inner for one in parts)))
+
+
+def apart(ways: Iterable[Rounding], used: Used) -> Iterator[Rounding]:
+    """Those that may give something else than all before them, in formulas of these operations."""
+    seen: set[Hashable] = set()
+    opaque = not used.operations.isdisjoint(_OPAQUE)
+    for way in ways:
+        shows = way if opaque else _shown(way, used)
+        if shows not in seen:
+            seen.add(shows)
+            yield way
+
+
+def _shown(way: Rounding, used: Used) -> Hashable:
+    """What of a way these operations show: after which it rounds, and what it does within them."""
+    digits = way.count, way.significant, way.cuts_off, way.steps
+    if way.names_only:
+        return digits
+    within, has = way.within, used.operations
+    by_product = way.by_product and not has.isdisjoint(BY_PRODUCTS)
+    inside = (
+        by_product,
+        by_product and within == "every product and sum",
+        within in ("only products", "every key") and not has.isdisjoint(_IN_ONE_STEP) and within,
+        within == "no total" and "mean" in has,
+        within == "no term" and not has.isdisjoint(SUMS),
+    )
+    return digits, used.inner & (way.inside or way).exact, inside

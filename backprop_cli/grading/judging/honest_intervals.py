@@ -21,6 +21,7 @@ from backprop_cli.operations.bounds import Interval, above_zero, below_zero, poi
 from backprop_cli.operations.masks import most, some
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.inside_operations import BY_PRODUCTS
+from backprop_cli.readings.intervals import Used, apart
 from backprop_cli.readings.units import (
     EXACT,
     TOTALS,
@@ -32,7 +33,6 @@ from backprop_cli.readings.units import (
     WithProducts,
     persons,
 )
-from backprop_cli.readings.ways_apart import Used, apart
 
 
 class Ways(Struct, dict=True):

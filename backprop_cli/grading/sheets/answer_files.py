@@ -81,11 +81,6 @@ class Reader:
         return Sheet(_clean(plain.student) or stem(file), printable(file), plain.answers)
 
 
-def read_sheet(data: bytes, file: str, known: Quantities) -> Sheet:
-    """What stands in one answer file."""
-    return Reader(known).sheet(data, file)
-
-
 def unusable(file: str, message: str) -> Sheet:
     """The sheet of a file that cannot be read at all."""
     return Sheet(stem(file), printable(file), error=printable(message))

@@ -49,17 +49,17 @@ from backprop_cli.grading.slips.program_orders import (
     added_up,
     in_another_order,
     of_numbers,
+    of_slices,
     of_some_samples,
     of_windows,
 )
-from backprop_cli.grading.slips.program_others import (
+from backprop_cli.grading.slips.program_other_lines import (
     of_other_lines,
     of_squares,
     others_slopes,
     stepped,
 )
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
-from backprop_cli.grading.slips.program_slices import of_slices
 from backprop_cli.grading.slips.program_sums import all_along_the_other, of_matrix, of_sums, reduced
 
 _MOST: Final = 4_000

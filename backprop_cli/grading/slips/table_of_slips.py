@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from backprop_cli.grading.report_data import SlipWords
-from backprop_cli.grading.slips import around_windows, backward, forward, pull_backs
+from backprop_cli.grading.slips import backward, forward, pull_backs
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
-from backprop_cli.grading.slips.slip import Rewrite, Slip, of_code, slip
-from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
+from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS, Rewrite, Slip, slip
 from backprop_cli.grading.slips.values_alone import VALUE_SLIPS
 
 _FORWARD = (
@@ -198,7 +199,7 @@ _BACKWARD = (
         "something else around the picture",
         "What stands around is less than any number in a maximum, 0 in a mean: look at whether it"
         " counts.",
-        around_windows.wrong_padding,
+        forward.wrong_padding,
         "max(0, −1, −2) = 0 at an edge instead of max(−1, −2)",
     ),
 )
@@ -261,35 +262,35 @@ _UPDATE = (
     ),
 )
 _PROGRAMS = (
-    of_code(
+    slip(
         "not-summed-over-samples",
         "not summed over the samples",
         "This is one gradient a sample: their sum over the samples is missing.",
         program.not_summed,
         "db = dZ instead of dZ.sum(axis=0)",
     ),
-    of_code(
+    slip(
         "summed-over-wrong-axis",
         "summed over the wrong axis",
         "The sum was taken over the units instead of the samples, or over everything.",
         program.summed_otherwise,
         "db = dZ.sum(axis=1), or dZ.sum()",
     ),
-    of_code(
+    slip(
         "elementwise-for-matmul",
         "* for @",
         "The entries were multiplied one by one (*) where a matrix product (@) belongs.",
         program.elementwise_product,
         "W * x instead of W @ x",
     ),
-    of_code(
+    slip(
         "broadcast-to-matrix",
         "(n,) with (n, 1)",
         "A vector (n,) met a column (n, 1), and NumPy made an n × n matrix of the two.",
         program.broadcast,
         "yhat - y with the shapes (n, 1) and (n,)",
     ),
-    of_code(
+    slip(
         "keepdims-lost",
         "keepdims lost",
         "Each row was divided by the sums of other rows: sum(axis=1) lost the axis that keeps them"
@@ -297,21 +298,21 @@ _PROGRAMS = (
         program.keepdims_lost,
         "e / e.sum(axis=1) instead of e / e.sum(axis=1, keepdims=True)",
     ),
-    of_code(
+    slip(
         "gradient-overwritten",
         "gradient overwritten instead of added",
         "Several paths add up here, and only one is left: others were overwritten, or left out.",
         program.overwritten,
         "dh = dh_next @ U.T after dh = dy @ V.T",
     ),
-    of_code(
+    slip(
         "mask-from-gradient",
         "ReLU's mask from the gradient",
         "The mask of the ReLU was taken from the gradient instead of z.",
         program.mask_from_gradient,
         "dZ[dH <= 0] = 0 instead of dZ[Z <= 0] = 0",
     ),
-    of_code(
+    slip(
         "activation-twice",
         "activation applied twice",
         "The activation was applied to what it had already given.",
@@ -321,7 +322,8 @@ _PROGRAMS = (
 )
 
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
-    {each.words.id: each for each in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
+    {each.words.id: each for each in (*_FORWARD, *_BACKWARD, *_UPDATE)}
+    | {each.words.id: replace(each, program=True) for each in _PROGRAMS}
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
     | {words.id: Slip(words, None, example, program=True) for words, example in CODE_PARTS.items()}
     | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
@@ -345,13 +347,6 @@ GENERAL = OF_PARTS - set(_FEW.split())
 
 Another quantity in place of the one that is asked is one of a few, and few things are averaged.
 """
-
-PROGRAM_SLIPS = frozenset(
-    {id for id, each in FORMULA_SLIPS.items() if each.program}
-    | set("reshape-for-transpose changed-in-place integer-division".split())
-    | {"constant-factor", "earlier-step-used"}
-)
-"""What only arrays of a program are searched for."""
 
 SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
     {id: each.words for id, each in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)

@@ -7,7 +7,7 @@ lies nowhere about that, no such formula gives it, and none of them has to be wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import TypeAlias
 
@@ -16,7 +16,6 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, op
-from backprop_cli.algebra.shared_parts import parts_of_each
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.units import SLACK, Unit
@@ -258,3 +257,74 @@ def reaches(changed: Iterable[Index], off: Mask) -> bool:
     for place in changed:
         left[place] = False
     return not left.any()
+
+
+# How many parts formulas have ---------------------------------------------------------------------
+
+
+def parts_of_each(formulas: Sequence[Expr]) -> Mapping[int, int]:
+    """How many different parts each formula has, by its identity; what they share is seen once.
+
+    As many as `in_order` lists. Parts are told apart by identity.
+    """
+    shared = _shared(formulas)
+    below = _Below()
+    return {id(one): _count(one, shared, below) for one in formulas}
+
+
+def _shared(formulas: Sequence[Expr]) -> Mapping[int, Expr]:
+    """What several parts are made of, or what is a formula and a part of another."""
+    seen: dict[int, Expr] = {}
+    shared: dict[int, Expr] = {}
+    for one in {id(one): one for one in formulas}.values():
+        stack = [one]
+        while stack:
+            node = stack.pop()
+            if id(node) in seen:
+                shared[id(node)] = node
+                continue
+            seen[id(node)] = node
+            if isinstance(node, Op):
+                stack += node.args
+    return shared
+
+
+class _Below:
+    """What is shared to all its parts, each of them one bit of a number."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, int] = {}
+        self._parts: Folded[int] = Folded(self._bit, self._of)
+
+    def of(self, expr: Expr) -> int:
+        """The parts of something that is shared, itself among them."""
+        return self._parts.of(expr)
+
+    def _bit(self, node: Expr) -> int:
+        return 1 << self._bits.setdefault(id(node), len(self._bits))
+
+    def _of(self, node: Op, args: list[int]) -> int:
+        found = self._bit(node)
+        for arg in args:
+            found |= arg
+        return found
+
+
+def _count(expr: Expr, shared: Mapping[int, Expr], below: _Below) -> int:
+    own, others = 0, 0
+    for node in _down_to(expr, shared):
+        if id(node) in shared:
+            others |= below.of(node)
+        else:
+            own += 1  # nothing else is made of it, so that it is met once
+    return own + others.bit_count()
+
+
+def _down_to(expr: Expr, shared: Mapping[int, Expr]) -> Iterator[Sym | Num | Op]:
+    """The parts of a formula down to what it shares."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Op) and id(node) not in shared:
+            stack += node.args
