@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import chain, count
 from operator import is_
 from types import MappingProxyType
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeGuard, TypeVar
 
 from msgspec import Struct
 
@@ -196,6 +196,14 @@ def exchange(expr: Expr, part: Expr, other: Expr) -> Expr:
 
 
 # Sums and products --------------------------------------------------------------------------------
+
+
+SUMS = frozenset({"add", "sub"})
+
+
+def is_sum(expr: Expr) -> TypeGuard[Op]:
+    """Whether an expression is a sum or a difference."""
+    return isinstance(expr, Op) and expr.name in SUMS
 
 
 def signed_terms(expr: Expr, *, through_signs: bool = False) -> Iterator[tuple[int, Expr]]:

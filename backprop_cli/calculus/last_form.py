@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, op
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, is_sum, op
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
@@ -211,7 +211,7 @@ class _Placed(Struct, frozen=True):
 
 def _side_by_side(node: Expr, rules: Rules, terms: Terms) -> Expr:
     """[A, B] for A in its place among zeros and B in what is left; what has one place is added."""
-    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+    if not is_sum(node):
         return node
     found: dict[tuple[int, int, int, bool], Expr] = {}
     for number, term in terms.of(node):
@@ -290,7 +290,7 @@ def _terms_of(
 
 def _collected(node: Expr, terms: Terms) -> Expr:
     """w for ½ w + ½ w: a sum in which a term stands twice."""
-    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+    if not is_sum(node):
         return node
     each = terms.of(node)
     if len({rest for _, rest in each}) == len(each):
@@ -312,7 +312,7 @@ def _collected(node: Expr, terms: Terms) -> Expr:
 
 def _factored(node: Expr, rules: Rules, upstream: Upstream, terms: Terms) -> Expr:
     """g ⊙ (a − b) for g ⊙ a − g ⊙ b, where g is the gradient that comes from behind."""
-    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+    if not is_sum(node):
         return node
     each = terms.of(node)
     counted = Counter(name for _, rest in each for name in upstream.of(rest))

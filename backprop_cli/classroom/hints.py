@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, is_sum, symbols
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, step_id
 from backprop_cli.document.document_data import Document, Note, Page, Part, Row, Rows
 from backprop_cli.document.formula_words import noun
@@ -274,7 +274,7 @@ def _with_article(words: str) -> str:
 
 def _is_direct(expr: Expr, shares: Set[str]) -> bool:
     """Whether some term of a sum starts from none of the gradients behind it."""
-    if isinstance(expr, Op) and expr.name in ("add", "sub"):
+    if is_sum(expr):
         return any(_is_direct(arg, shares) for arg in expr.args)
     return not shares & {*symbols(expr)}
 

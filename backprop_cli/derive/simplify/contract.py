@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, op, rewrite, signed_terms
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, is_sum, op, rewrite, signed_terms
 from backprop_cli.algebra.shapes import (
     Size,
     combined,
@@ -35,7 +35,7 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.monomials import factor_powers, is_sum
+from backprop_cli.derive.simplify.monomials import factor_powers
 from backprop_cli.readings.entries import NoEntryError
 
 Power: TypeAlias = tuple[Expr, int]

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, is_sum, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.shapes import is_formula
 from backprop_cli.calculus.last_form import in_signs
 from backprop_cli.derive.derivation_data import REASONS, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import SUM_OVER, indexed, parts, renamed, sum_over
 from backprop_cli.derive.simplify.contract import has_index
-from backprop_cli.derive.simplify.monomials import alike, is_sum, monomial, weight, written
+from backprop_cli.derive.simplify.monomials import alike, monomial, weight, written
 from backprop_cli.derive.simplify.simplify import lines, simplified
 from backprop_cli.derive.tensors.gradient_data import Setting
 

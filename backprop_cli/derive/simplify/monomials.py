@@ -9,7 +9,17 @@ from typing import TypeAlias
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import MINUS_ONE, ONE, ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, num, op, signed_terms
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    factors,
+    is_sum,
+    num,
+    op,
+    signed_terms,
+)
 from backprop_cli.derive.derivation_nodes import EQUAL, MAX_OVER, SUM_OVER, renamed
 
 Powers: TypeAlias = dict[Expr, Fraction]
@@ -159,11 +169,6 @@ def factor_powers(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
 
 
 # Sums ---------------------------------------------------------------------------------------------
-
-
-def is_sum(expr: Expr) -> bool:
-    """Whether an expression is a sum or a difference."""
-    return isinstance(expr, Op) and expr.name in ("add", "sub")
 
 
 def summands(expr: Expr) -> Iterator[Monomial]:

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, uses, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, is_sum, op, substitute, uses, walk
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
@@ -30,7 +30,6 @@ from backprop_cli.derive.simplify.monomials import (
     Monomial,
     collected,
     factor_powers,
-    is_sum,
     monomial,
     summands,
     times,

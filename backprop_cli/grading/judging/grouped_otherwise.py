@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, is_sum, num, op
 
 
 def otherwise_grouped(expr: Expr, *, is_gradient: bool) -> Iterator[Expr]:
@@ -45,7 +45,7 @@ _AROUND_SLOPES = frozenset({"add", "sub", "outer", "matmul", "sum", "transpose"}
 
 def factored(expr: Expr) -> Expr:
     """G ⊙ (z - 1) for G ⊙ z - G: the slope of a formula worked out first."""
-    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
+    if not is_sum(expr):
         return expr
     left, right = (factored(arg) for arg in expr.args)
     first, second = _factors(_bare(left)), _factors(_bare(right))

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, places, put, symbols, walk
+from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, is_sum, places, put, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.judging.answer_key import is_jacobian
@@ -130,17 +130,13 @@ def _rounded_inside(
     expr: Expr, numbers: Mapping[str, Array], rounded: Callable[[Array], Array]
 ) -> tuple[Expr, Mapping[str, Array]]:
     """A line whose inner sums are a rounding off, too: ln(1 - p), where p is next to nothing."""
-    sums = [place for place, node in places(expr) if place and _is_sum(node)]
+    sums = [place for place, node in places(expr) if place and is_sum(node)]
     inside = dict(numbers)
     for number, place in enumerate(sorted(sums, key=len, reverse=True)):
         name = f"sum {number}"
         inside[name] = rounded(Values(inside).of(part_at(expr, place) or expr))
         expr = put(expr, place, Sym(name))
     return expr, inside
-
-
-def _is_sum(node: Expr) -> bool:
-    return isinstance(node, Op) and node.name in ("add", "sub")
 
 
 def _together(value: Array, truth: Array) -> Array:

@@ -16,6 +16,7 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     addends,
+    is_sum,
     num,
     op,
     places,
@@ -293,7 +294,7 @@ def terms(expr: Expr) -> Iterator[tuple[Place, Expr]]:
     stack: list[tuple[Place, Expr]] = [((), expr)]
     while stack:
         place, node = stack.pop()
-        if isinstance(node, Op) and node.name in ("add", "sub"):
+        if is_sum(node):
             stack += [((*place, 1), node.args[1]), ((*place, 0), node.args[0])]
         else:
             yield place, node

@@ -7,14 +7,13 @@ from functools import partial, reduce
 from itertools import product
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Place, Sym, factors, num, op, put
+from backprop_cli.algebra.expr import SUMS, Expr, Num, Op, Place, Sym, factors, is_sum, num, op, put
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
 _DEEPEST: Final = 3
 """So many functions may stand between a sum and its brackets: 1/√(v + ε)."""
 
-_SUMS: Final = frozenset({"add", "sub"})
 _FACTORS: Final = frozenset({"mul", "div"})
 
 
@@ -31,9 +30,9 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
         yield from _of_none(node, place, inner)
     yield from _torn_apart(node)
-    if _acts_alone(node) and isinstance(node.args[0], Op) and node.args[0].name in _SUMS:
-        yield from _of_both(node, node.args[0])
-    if node.name in _SUMS:
+    if _acts_alone(node) and is_sum(inner := node.args[0]):
+        yield from _of_both(node, inner)
+    if is_sum(node):
         yield from _of_a_sum(case, node)
     elif node.name == "mul":
         yield from _of_one_term(case, node)
@@ -73,7 +72,7 @@ def _torn_apart(node: Op) -> Iterator[Change]:
     if not 2 <= len(parts) <= _MOST_FACTORS:
         return
     for k, (inner, is_below) in enumerate(parts):
-        if is_below or not isinstance(inner, Op) or inner.name not in _SUMS:
+        if is_below or not is_sum(inner):
             continue
         others = [*parts[:k], *parts[k + 1 :]]
         for sides in product((_LEFT, _RIGHT, _BOTH), repeat=len(others)):
@@ -205,13 +204,13 @@ def _of_one_term(case: Case, node: Op) -> Iterator[Change]:
     """as + b for (a + b)s, where a + b has a name of its own: one path without its slope."""
     for position, arg in enumerate(node.args):
         step = case.steps.get(arg.name) if isinstance(arg, Sym) else None
-        if step is not None and isinstance(step.expr, Op) and step.expr.name in _SUMS:
-            first, last = step.expr.args
+        if step is not None and is_sum(whole := step.expr):
+            first, last = whole.args
             for terms in (
                 (put(node, (position,), first), last),
                 (first, put(node, (position,), last)),
             ):
-                yield "brackets-misplaced", op(step.expr.name, *terms)
+                yield "brackets-misplaced", op(whole.name, *terms)
 
 
 def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
@@ -220,7 +219,7 @@ def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
         acts = node.name in _FACTORS or len(node.args) == 1 or (node.name, position) == ("pow", 0)
         if not acts or not isinstance(arg, Op) or len(place) >= _DEEPEST:
             continue
-        if arg.name in _SUMS:
+        if is_sum(arg):
             yield (*place, position), arg
         else:
             yield from _sums_within(arg, (*place, position))
@@ -231,7 +230,7 @@ def operators(node: Op) -> Iterator[Change]:
     if node.name == "switch":
         sides = {"below": node.option("above", 1), "above": node.option("below", 0)}
         yield "operator-exchanged", op("switch", *node.args, **{**dict(node.options), **sides})
-    if node.name in _SUMS | _FACTORS:
-        for name in sorted((_SUMS | _FACTORS) - {node.name}):
-            if {name, node.name} != _SUMS:  # that is a sign, and is tried as one
+    if node.name in SUMS | _FACTORS:
+        for name in sorted((SUMS | _FACTORS) - {node.name}):
+            if {name, node.name} != SUMS:  # that is a sign, and is tried as one
                 yield "operator-exchanged", op(name, *node.args)

@@ -19,6 +19,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Option,
     Sym,
+    is_sum,
     num,
     op,
     places,
@@ -315,7 +316,7 @@ def _joined(total: Expr, term: tuple[Fraction, Expr]) -> Expr:
 def _in_front_within(expr: Expr) -> Iterator[Expr]:
     """g(1 − t²)(a + bv²) for g(a(1 − t²) + b(1 − t²)v²): in a part of it."""
     for place, node in places(expr):
-        if place and isinstance(node, Op) and node.name in ("add", "sub"):
+        if place and is_sum(node):
             for made in islice(_in_front(node), 1):
                 yield put(expr, place, made)
 

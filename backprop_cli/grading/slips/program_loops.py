@@ -12,6 +12,7 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     addends,
+    is_sum,
     num,
     op,
     places,
@@ -27,7 +28,6 @@ from backprop_cli.grading.slips.formula_parts import Change, of_node
 OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 
 _MOST_TERMS: Final = 12
-_SUMS: Final = frozenset({"add", "sub"})
 _DIGITS: Final = "0123456789"
 _PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
 _LISTS: Final = frozenset({"concat", "stack"})
@@ -40,7 +40,7 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
         if isinstance(node, Op) and node.name in _LISTS and 2 <= len(node.args) <= _MOST_TERMS:
             for slip, parts in _in_a_loop(case, node.args, of_part):
                 yield slip, put(case.expr, place, Op(node.name, tuple(parts), node.options))
-        if isinstance(node, Op) and node.name in _SUMS:
+        if is_sum(node):
             inner |= {(*place, 0), (*place, 1)}
             parts = list(addends(node)) if place not in inner else []
             if 2 <= len(parts) <= _MOST_TERMS:

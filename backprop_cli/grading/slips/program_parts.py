@@ -21,6 +21,7 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     exchange,
+    is_sum,
     num,
     op,
     places,
@@ -68,7 +69,6 @@ _MOST: Final = 4_000
 _MOST_CLASSES: Final = 12
 """So many classes are each tried in the place of the right one."""
 
-_SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
 
 
@@ -189,7 +189,7 @@ def _as_in_the_loss(case: Case, node: Expr) -> Iterator[Change]:
 
 def _other_numbers(node: Expr) -> Iterator[Change]:
     """1 for a number that is added, as in h + 1 for h + α; one term twice, or half of it."""
-    if isinstance(node, Op) and node.name in _SUMS:
+    if is_sum(node):
         for position, arg in enumerate(node.args):
             for times in (2, "1/2"):
                 yield "term-scaled", put(node, (position,), op("mul", num(times), arg))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, addends, num, op, places, put
+from backprop_cli.algebra.expr import Expr, Op, Option, addends, is_sum, num, op, places, put
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.grading.slips import rows_of_tables
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, each
@@ -34,7 +34,7 @@ def elementwise_product(case: Case) -> Iterator[Expr]:
 
 def _in_rows(case: Case, expr: Expr) -> Expr:
     """A sum in which a matrix has come up, each vector in it being added to every row."""
-    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
+    if not is_sum(expr):
         return expr
     args = [_in_rows(case, arg) for arg in expr.args]
     axes = [len(case.shape(arg) or ()) for arg in args]
