@@ -14,7 +14,7 @@ from oracles import networks
 from backprop_cli.cli import main
 from backprop_cli.document.view import View
 from backprop_cli.drawing import graph_svg
-from backprop_cli.drawing.graph import Graph, graph, layered, positions
+from backprop_cli.drawing.graph import Graph, graph, layered
 from backprop_cli.drawing.graph_text import Canvas
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
@@ -217,7 +217,7 @@ def test_a_picture_fetches_nothing_and_escapes(tmp_path: Path) -> None:
 
 def test_without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert positions([(10, 10)], []) is None
+    assert graph_svg.positions([(10, 10)], []) is None
     assert draw(str(PROBLEMS[0]), "--format", "svg").startswith("<svg ")
 
 
@@ -226,7 +226,7 @@ def test_a_failing_graphviz_is_no_harm(tmp_path: Path, monkeypatch: pytest.Monke
     program.write_text("#!/bin/sh\necho graph\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda name: str(program))
-    assert positions([(10, 10)], []) is None
+    assert graph_svg.positions([(10, 10)], []) is None
 
 
 def test_nothing_to_draw_is_said() -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Op
+from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.document.names import OneLine, names_of
 from backprop_cli.document.step_equations import known
 from backprop_cli.document.view import View
-from backprop_cli.drawing.links_over_time import Links
 from backprop_cli.notation.boxes import width
 from backprop_cli.trace import Array, Step, Trace
 
@@ -35,7 +32,7 @@ GRAPH = MappingProxyType(
     }
 )
 
-_MOST_LINES = 4
+_MOST_LINES, _ROOM = 4, 26
 
 
 class Vertex(Struct, frozen=True):
@@ -73,14 +70,14 @@ class Graph(Struct, frozen=True):
     edges: tuple[tuple[str, str], ...]
 
 
-def graph(trace: Trace, view: View, room: int = 26) -> Graph:
-    """The forward computation of a trace; values are shortened to `room` columns."""
-    return _Reader(trace, view, room).graph()
+def graph(trace: Trace, view: View) -> Graph:
+    """The forward computation of a trace; values are shortened to a few columns."""
+    return _Reader(trace, view).graph()
 
 
 class _Reader:
-    def __init__(self, trace: Trace, view: View, room: int) -> None:
-        self.trace, self.room = trace, room
+    def __init__(self, trace: Trace, view: View) -> None:
+        self.trace = trace
         self.line = OneLine(names_of(trace, view), view)
         self.gradients = {
             by: step
@@ -97,8 +94,8 @@ class _Reader:
                 computed += [self._between(name) for name in links.add(step)]
                 computed.append(self._step(step))
         given = self._given({name for name, _ in links.edges})
-        vertices = (*given, *computed)
-        return Graph(self.line.plain(self.trace.title), vertices, tuple(links.edges))
+        title = self.line.plain(self.trace.title)
+        return Graph(title, (*given, *computed), tuple(links.edges))
 
     def _given(self, used: set[str]) -> Iterator[Vertex]:
         for id, given in self.trace.given.items():
@@ -115,32 +112,28 @@ class _Reader:
 
     def _between(self, name: str) -> Vertex:
         """What a step that is not drawn gives."""
-        title = f"{self.line.dots} {self.line.names.text(name)}"
-        return self._vertex(name, "computed", title, None)
+        return self._vertex(
+            name, "computed", f"{self.line.dots} {self.line.names.text(name)}", None
+        )
 
     def _formula(self, step: Step) -> str:
         name = self.line.names.text(step.id)
         if isinstance(step.expr, Op) and step.expr.name == "jacobian":
             return name
         whole = f"{name} = {self.line.formula(step.expr, self.shapes)}"
-        if width(whole) <= self.room + 8:
+        if width(whole) <= _ROOM + 8:
             return whole
         dots = self.line.dots
-        return whole[: self.room + 8 - len(dots)] + dots
+        return whole[: _ROOM + 8 - len(dots)] + dots
 
     def _vertex(self, id: str, kind: Kind, title: str, value: Array | None) -> Vertex:
-        gradient = self.gradients.get(id)
-        name = ""
-        lines: tuple[str, ...] = ()
-        if gradient is not None:
-            name = self.line.names.text(gradient.id)
-        if gradient is not None and gradient.value is not None:
-            lines = self._lines(gradient.value, self.room)
-        shown = () if value is None else self._lines(value, self.room)
-        return Vertex(id, kind, title, self.line.shape(self.shapes[id]), shown, name, lines)
+        gradient, shape = self.gradients.get(id), self.line.shape(self.shapes[id])
+        name = "" if gradient is None else self.line.names.text(gradient.id)
+        lines = self._lines(None if gradient is None else gradient.value)
+        return Vertex(id, kind, title, shape, self._lines(value), name, lines)
 
-    def _lines(self, value: Array, room: int) -> tuple[str, ...]:
-        lines = self.line.flat(value, room)
+    def _lines(self, value: Array | None) -> tuple[str, ...]:
+        lines = [] if value is None else self.line.flat(value, _ROOM)
         if len(lines) > _MOST_LINES:
             lines = [*lines[: _MOST_LINES - 1], self.line.dots]
         return tuple(lines)
@@ -290,71 +283,53 @@ def _spread(
     return {name: value + offset for name, value, offset in zip(row, flat, offsets, strict=True)}
 
 
-# By Graphviz --------------------------------------------------------------------------------------
+# Who uses whom ------------------------------------------------------------------------------------
 
 
-Point = tuple[float, float]
+class Links(Struct):
+    """The edges of the steps so far; `left_out` are states between steps that are drawn."""
 
-_INCH = 72.0
-_SECONDS = 20
+    known: set[str]
+    letters: frozenset[str]
+    drawn: dict[str, list[str]]
+    edges: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, trace: Trace) -> Links:
+        """No edges yet."""
+        lists = trace.over_time
+        bases: dict[str, list[str]] = {base: [] for over in lists for base in over.bases}
+        letters = frozenset(over.letter for over in lists)
+        return cls({*trace.given, *trace.unknown}, letters, bases)
 
-class Positions(Struct, frozen=True):
-    """The middle of every box and the curve of every edge, y downward."""
+    def add(self, step: Step) -> Sequence[str]:
+        """The edges into a step; what is left out before it."""
+        before = len(self.left_out)
+        own, _, _ = step.id.rpartition("_")
+        for name in symbols(step.expr):
+            found = self._sources(name, of_a_step=own in self.drawn)
+            self.edges += [(source, step.id) for source in found]
+        self.known.add(step.id)
+        if own in self.drawn:
+            self.drawn[own].append(step.id)
+        return self.left_out[before:]
 
-    size: Point
-    middles: tuple[Point, ...]
-    curves: tuple[tuple[Point, ...], ...]
+    def _sources(self, name: str, *, of_a_step: bool) -> Iterator[str]:
+        """The vertices that a name in a formula stands for: all steps in a sum over them."""
+        base, _, place = name.rpartition("_")
+        if base in self.drawn and place in self.letters and not of_a_step:
+            yield from self.drawn[base]
+        elif base in self.drawn and name not in self.known:
+            yield self._left_out(base, name)
+        elif name in self.known:
+            yield name
+        elif base in self.known:  # x_t is a row of x
+            yield base
 
-
-def positions(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Positions | None:
-    """Where dot puts boxes of these sizes; None where it is missing or fails."""
-    program = shutil.which("dot")
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(  # noqa: S603  # numbers alone are passed on, nothing from a file
-            [program, "-Tplain"],
-            input=_source(sizes, edges),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=True,
-        )
-        return _read(done.stdout, len(sizes))
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
-
-
-def _source(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> str:
-    lines = ["digraph {", "rankdir=LR; nodesep=0.25; ranksep=0.6;"]
-    lines.append('node [shape=box, fixedsize=true, label=""]; edge [arrowhead=none];')
-    lines += [
-        f"n{number} [width={wide / _INCH:.4f}, height={high / _INCH:.4f}];"
-        for number, (wide, high) in enumerate(sizes)
-    ]
-    lines += [f"n{start} -> n{end};" for start, end in edges]
-    return "\n".join([*lines, "}"])
-
-
-def _read(plain: str, count: int) -> Positions:
-    """The answer: `graph scale w h`, `node name x y …`, `edge tail head n x1 y1 …`, in inches."""
-    size: Point = (0.0, 0.0)
-    middles: list[Point] = [(0.0, 0.0)] * count
-    curves: list[tuple[Point, ...]] = []
-    for line in plain.splitlines():
-        word, *rest = line.split()
-        if word == "graph":
-            size = (float(rest[1]) * _INCH, float(rest[2]) * _INCH)
-        elif word == "node":
-            middles[int(rest[0][1:])] = _point(rest[1], rest[2], size)
-        elif word == "edge":
-            numbers = rest[3 : 3 + 2 * int(rest[2])]
-            curves.append(
-                tuple(_point(x, y, size) for x, y in zip(numbers[::2], numbers[1::2], strict=True))
-            )
-    return Positions(size, tuple(middles), tuple(curves))
-
-
-def _point(x: str, y: str, size: Point) -> Point:
-    return float(x) * _INCH, size[1] - float(y) * _INCH
+    def _left_out(self, base: str, name: str) -> str:
+        """A state that no drawn step gives, behind the last one that is drawn."""
+        self.edges += [(before, name) for before in self.drawn[base][-1:]]
+        self.known.add(name)
+        self.left_out.append(name)
+        return name
