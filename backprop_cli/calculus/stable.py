@@ -85,14 +85,18 @@ def _by_definition(node: Op) -> Value:
 
     def value(*args: Array, **_: object) -> Array:
         form, names = _computed(node.name, node.options, tuple(np.shape(arg) for arg in args))
-        env = dict(zip(names, args, strict=True))
-
-        def leaf(one: Sym | Num) -> Array:
-            return np.asarray(env[one.name] if isinstance(one, Sym) else float(one.value))
-
-        return fold(form, leaf, applied)
+        return as_it_stands(form, dict(zip(names, args, strict=True)))
 
     return value
+
+
+def as_it_stands(expr: Expr, values: Mapping[str, Array]) -> Array:
+    """The value of a formula just as it is written, whatever digits that costs."""
+
+    def leaf(one: Sym | Num) -> Array:
+        return np.asarray(values[one.name] if isinstance(one, Sym) else float(one.value))
+
+    return fold(expr, leaf, applied)
 
 
 @lru_cache(maxsize=256)

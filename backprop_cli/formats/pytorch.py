@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from textwrap import indent
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Num, Sym, fold, symbols, walk
+from backprop_cli.algebra.expr import Expr, Sym, symbols, walk
 from backprop_cli.algebra.quantity import quantity, second_derivative, upstream_id
-from backprop_cli.calculus.stable import applied
+from backprop_cli.calculus.stable import as_it_stands
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.errors import refusal
@@ -64,7 +64,9 @@ class _Program(ProgramText):
         for step in self.trace.steps:
             if step.phase in ("backward", "jacobian") or step.value is None:
                 continue
-            if not np.allclose(_plain(step.expr, values), step.value, 1e-9, 1e-12, True):
+            with np.errstate(all="ignore"):
+                plain = as_it_stands(step.expr, values)
+            if not np.allclose(plain, step.value, 1e-9, 1e-12, True):
                 yield step.id, self.rewritten(step)
 
     def _passed_by(self, step: Step) -> set[str]:
@@ -310,16 +312,6 @@ class _Program(ProgramText):
             last = f"torch.tensor(history[-1]), torch.tensor({_number(self.trace.history[-1])})"
             yield f"assert torch.allclose({last}, {_AFTER_TRAINING})"
         yield f'print("autograd has the same {len(shown)} results")'
-
-
-def _plain(expr: Expr, values: Mapping[str, Array]) -> Array:
-    """The value of a formula just as it stands, whatever digits that costs."""
-
-    def leaf(one: Sym | Num) -> Array:
-        return np.asarray(values[one.name] if isinstance(one, Sym) else float(one.value))
-
-    with np.errstate(all="ignore"):
-        return fold(expr, leaf, applied)
 
 
 def _named(expr: Expr) -> Counter[str]:
