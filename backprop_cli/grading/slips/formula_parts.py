@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import combinations, islice
 from typing import Final, TypeAlias
 
@@ -81,8 +82,8 @@ def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
     match node:
         case Op("add" | "sub", (left, right)):
             yield from _of_sum(node.name, left, right)
-        case Op(name, (left, right)) if name in _PRODUCTS:
-            yield from _of_product(case, node, left, right)
+        case Op(name, (_, _)) if name in _PRODUCTS:
+            yield from _of_product(case, node)
         case Op("div" | "ratio", (left, right)):
             yield from _of_quotient(case, left, right)
         case Op("neg", (inner,)) if place:
@@ -115,25 +116,22 @@ def _of_sum(name: str, left: Expr, right: Expr) -> Iterator[Change]:
         yield "term-sign-flipped", op("sub", minus, left)
 
 
-def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Change]:
-    for kept, lost in ((left, right), (right, left)):
+def _of_product(case: Case, node: Op) -> Iterator[Change]:
+    for position, kept in ((1, node.args[0]), (0, node.args[1])):
+        lost, instead = node.args[position], partial(put, node, (position,))
         if isinstance(lost, Op) and lost.name == "mul":
             continue  # that would be two at once
         slip = _left_out(case, lost)
         if node.name == "mul" or (node.name == "matmul" and case.shape(kept) == case.shape(node)):
             yield slip, kept
-        for other in _in_its_place(case, lost):
-            args = (kept, other) if lost is right else (other, kept)
-            yield slip, Op(node.name, args, node.options)
-        if case.by is not None and isinstance(lost, Op) and lost.name in ACTIVATIONS:
-            inner = lost.args[0]  # δ ⊙ c for δ ⊙ tanh(c)
-            args = (kept, inner) if lost is right else (inner, kept)
-            yield "activation-omitted", Op(node.name, args, node.options)
-        if isinstance(lost, Op) and case.by is not None:  # the product rule with the wrong partner
-            own = Sym(case.by)
-            if case.by not in symbols(lost) and case.shape(lost) == case.shape(own):
-                swapped = (kept, own) if lost is right else (own, kept)
-                yield "wrong-operand", Op(node.name, swapped, node.options)
+        yield from ((slip, instead(other)) for other in _in_its_place(case, lost))
+        if case.by is None or not isinstance(lost, Op):
+            continue
+        if lost.name in ACTIVATIONS:  # δ ⊙ c for δ ⊙ tanh(c)
+            yield "activation-omitted", instead(lost.args[0])
+        own = Sym(case.by)  # the product rule with the wrong partner
+        if case.by not in symbols(lost) and case.shape(lost) == case.shape(own):
+            yield "wrong-operand", instead(own)
     if node.name == "matmul":
         for part in with_terms_lost(case, node):
             yield "term-left-out", part

@@ -25,9 +25,7 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
     """
     yield from _of_sigmoid(node)
     for place, inner in _sums_within(node):
-        first, last = inner.args
-        for terms in ((put(node, place, first), last), (first, put(node, place, last))):
-            yield "brackets-misplaced", Op(inner.name, terms, inner.options)
+        yield from _on_one_term(node, place, inner)
         yield from _of_none(node, place, inner)
     yield from _torn_apart(node)
     if _acts_alone(node) and is_sum(inner := node.args[0]):
@@ -40,6 +38,13 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         yield from _of_a_product(node)
     elif _acts_alone(node):
         yield from _of_each(node)
+
+
+def _on_one_term(node: Op, place: Place, whole: Op) -> Iterator[Change]:
+    """What acts on a sum acts on one of its terms alone."""
+    first, last = whole.args
+    for terms in ((put(node, place, first), last), (first, put(node, place, last))):
+        yield "brackets-misplaced", Op(whole.name, terms, whole.options)
 
 
 def _of_both(node: Op, inner: Op) -> Iterator[Change]:
@@ -121,12 +126,8 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
         if isinstance(arg, Op) and _acts_alone(arg):
             moved = put(node, (position,), arg.args[0])  # √(v + ε) for √v + ε
             yield "brackets-misplaced", put(arg, (0,), moved)
-        if isinstance(arg, Op) and arg.name in _FACTORS:
-            for kept in (0, 1):  # (a + k)b, or k(a + b), for a + kb
-                moved = put(node, (position,), arg.args[kept])
-                yield "brackets-misplaced", put(arg, (kept,), moved)
-        if isinstance(arg, Op) and arg.name in ("matmul", "conv"):
-            for kept in (0, 1):  # x @ (W + b) for x @ W + b
+        if isinstance(arg, Op) and arg.name in _FACTORS | {"matmul", "conv"}:
+            for kept in (0, 1):  # (a + k)b, or k(a + b), for a + kb; x @ (W + b) for x @ W + b
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)
     yield from _in_the_others_place(node)
@@ -182,8 +183,8 @@ def _of_all_terms(node: Op) -> Iterator[Change]:
     for position, arg in enumerate(node.args):
         parts = list(factors(arg))
         for k, factor in enumerate(parts if len(parts) > 2 else ()):
-            rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
-            yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
+            rest = put(node, (position,), _without(parts, k))
+            yield "brackets-misplaced", op("mul", factor, rest)
 
 
 def _of_the_other_term(case: Case, node: Op) -> Iterator[Change]:
@@ -194,10 +195,14 @@ def _of_the_other_term(case: Case, node: Op) -> Iterator[Change]:
             if case.shape(factor) == ():
                 shared = op("mul", op("sub", num(1), factor), node.args[1 - position])
                 yield "factor-added", put(node, (1 - position,), shared)
-                rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+                rest = put(node, (position,), _without(parts, k))
                 other = op("mul", factor, node.args[1 - position])
-                moved = put(put(node, (position,), rest), (1 - position,), other)
-                yield "brackets-misplaced", moved
+                yield "brackets-misplaced", put(rest, (1 - position,), other)
+
+
+def _without(parts: Sequence[Expr], k: int) -> Expr:
+    """The product of all factors but one."""
+    return reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
 
 
 def _of_one_term(case: Case, node: Op) -> Iterator[Change]:
@@ -205,12 +210,7 @@ def _of_one_term(case: Case, node: Op) -> Iterator[Change]:
     for position, arg in enumerate(node.args):
         step = case.steps.get(arg.name) if isinstance(arg, Sym) else None
         if step is not None and is_sum(whole := step.expr):
-            first, last = whole.args
-            for terms in (
-                (put(node, (position,), first), last),
-                (first, put(node, (position,), last)),
-            ):
-                yield "brackets-misplaced", op(whole.name, *terms)
+            yield from _on_one_term(node, (position,), whole)
 
 
 def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:

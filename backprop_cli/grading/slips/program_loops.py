@@ -44,18 +44,18 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
             inner |= {(*place, 0), (*place, 1)}
             parts = list(addends(node)) if place not in inner else []
             if 2 <= len(parts) <= _MOST_TERMS:
-                made = (
-                    *_ended(case, parts),
-                    *_sums_multiplied(parts),
-                    *_sums_of_each(case, parts),
-                    *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
-                    *((slip, added(new)) for slip, new in _but_for_nothing(case, parts, of_part)),
-                )
+                made = _of_terms(case, parts, of_part)
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
-                yield from (
-                    (slip, put(case.expr, place, new))
-                    for slip, new in _in_some(case, parts, of_part)
-                )
+
+
+def _of_terms(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
+    """What a sum becomes."""
+    yield from _ended(case, parts)
+    yield from _sums_multiplied(parts)
+    yield from _sums_of_each(case, parts)
+    for loop in (_in_a_loop, _but_for_nothing):
+        yield from ((slip, added(new)) for slip, new in loop(case, parts, of_part))
+    yield from _in_some(case, parts, of_part)
 
 
 def _but_for_nothing(
@@ -134,17 +134,16 @@ def _sums_of_each(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
             yield "summed-over-wrong-axis", op("stack", *(op("sum", part) for part in steps))
 
 
-def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
+def _rows_at_each(nodes: Sequence[Op]) -> Iterator[Sequence[Op]]:
     """x[1] at every step, or the row before or behind, where each has its own."""
-    rows = [one.option("index") for one in nodes if isinstance(one, Op) and one.name == "at"]
-    if len(rows) < len(nodes) or not all(
+    rows = [one.option("index") for one in nodes]
+    if nodes[0].name != "at" or not all(
         isinstance(row, tuple) and isinstance(row[0], int) for row in rows
     ):
         return
-    for k in range(len(nodes)):
-        yield [("wrong-operand", nodes[k])] * len(nodes)  # type: ignore[list-item]
+    yield from ([one] * len(nodes) for one in nodes)
     for by in (1, -1):  # x[-1] is the last one in Python
-        yield [("wrong-operand", one) for one in (*nodes[by:], *nodes[:by])]  # type: ignore[misc]
+        yield [*nodes[by:], *nodes[:by]]
 
 
 def _in_a_loop(
@@ -152,23 +151,29 @@ def _in_a_loop(
 ) -> Iterator[tuple[str, list[Expr]]]:
     """The same thing gone wrong in every term of a sum, or part of a list, as in a loop."""
     for place, node in places(parts[0]):
-        nodes = [part_at(part, place) for part in parts]
-        if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
-            for changed_to in _rows_at_each(nodes):
-                yield from _alike(parts, place, [[one] for one in changed_to])
+        found = [part_at(part, place) for part in parts]
+        nodes = [one for one in found if isinstance(one, Op) and one.name == _name(node)]
+        names = [one for one in found if isinstance(one, Sym)]
+        if len(nodes) == len(parts):
+            for rows in _rows_at_each(nodes):
+                yield "wrong-operand", _with_each(parts, place, rows)
             for kind in (partial(of_node, case, place), of_part, partial(_turned, case)):
-                yield from _alike(parts, place, [list(kind(one)) for one in nodes])  # type: ignore[arg-type]
-        elif all(isinstance(one, Sym) for one in nodes):
-            usual = [one.name for one in nodes]  # type: ignore[union-attr]
+                yield from _alike(parts, place, [list(kind(one)) for one in nodes])
+        elif len(names) == len(parts):
+            usual = [one.name for one in names]
             yield from _without_an_end(case, parts, place, usual)
             for entries in _entries_at_each(case, parts, usual):
-                yield from _alike(parts, place, [[("wrong-operand", one)] for one in entries])
-            for names in _taken_at_each(case, parts, usual):
-                changed = [("wrong-operand", Sym(name)) for name in names]
-                yield from _alike(parts, place, [[one] for one in changed])
-                own = [one for one in nodes if one is not None]
-                products = [op("mul", one, Sym(by)) for one, by in zip(own, names, strict=True)]
-                yield from _alike(parts, place, [[("factor-added", one)] for one in products])
+                yield "wrong-operand", _with_each(parts, place, entries)
+            for others in _taken_at_each(case, parts, usual):
+                taken = list(map(Sym, others))
+                yield "wrong-operand", _with_each(parts, place, taken)
+                products = [op("mul", one, by) for one, by in zip(names, taken, strict=True)]
+                yield "factor-added", _with_each(parts, place, products)
+
+
+def _with_each(parts: Sequence[Expr], place: Place, news: Iterable[Expr]) -> list[Expr]:
+    """The terms, each with its own of these in a place."""
+    return [put(part, place, new) for part, new in zip(parts, news, strict=True)]
 
 
 def _name(node: Expr) -> str:
@@ -182,7 +187,7 @@ def _alike(
     kinds = [_by_kind(changes) for changes in changed]
     for slip in kinds[0]:
         for made in zip(*(kind.get(slip, ()) for kind in kinds), strict=False):
-            yield slip, [put(part, place, new) for part, new in zip(parts, made, strict=True)]
+            yield slip, _with_each(parts, place, made)
 
 
 def _by_kind(changes: Sequence[Change]) -> dict[str, list[Expr]]:

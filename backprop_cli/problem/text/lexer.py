@@ -142,45 +142,58 @@ def _unreadable(text: str, start: int) -> FormulaError:
         return FormulaError(said, start, f"^({power})" if power[1:] else f"^{power}")
     if "||" in around:
         return FormulaError("`||` has no meaning in a formula", start, "norm(…)")
-    if character == "." and (operator := text[start + 1 : start + 2]) in "*/^+-" and operator:
-        said = f"`.{operator}` has no meaning in a formula: all but @ is taken entry by entry"
-        return FormulaError(said, start, operator)
-    if character == "." and text[max(start - 1, 0)] == text[start + 1 : start + 2] == " ":
-        return FormulaError("a point is no product", start, "a * b for numbers, a @ b, dot(a, b)")
-    if character == "." and (owner := _before_point(text[:start])) is not None:
-        said = f"{quoted(owner[0] + '.')} before a name has no meaning in a formula"
-        return FormulaError(said, start, _without(owner[0], text[start + 1 :]))
-    if character == "." and not text[max(start - 1, 0)].isalpha():
-        return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
+    if character == "." and (found := _of_point(text, start)) is not None:
+        return found
     if command := _of_latex(text[start:]):
         written = _LATEX.get(command[1], command[1])
         return FormulaError(f"{quoted(command[0])} is LaTeX, and no formula here", start, written)
     if character in "'\"" and not _transposes(text, start):
         return FormulaError("a formula stands without quotes", start, "no quotes")
-    instead = {
-        "'": ".T for transposed",
-        "ᵀ": ".T for transposed",
-        "{": "(",
-        "}": ")",
-        "|": "abs(…)",
-        ";": "one equation a line",
-        "%": "/ 100" if text[start + 1 :].strip()[:1] in ("", *"+-*/@)") else None,
-        "&": "(a > 0) * (b > 0)",
-        "!": "1 - a for what does not hold",
-        "½": "1/2",
-        "√": "sqrt(…)",
-        "∑": "sum(…)",
-        "‖": "norm(…)",
-        "∞": "a number, such as 1e6",
-        "≥": ">=",
-        "≤": "<=",
-        "≠": "!=",
-        "“": "no quotes",
-        "”": "no quotes",
-        "„": "no quotes",
-    }.get(character)
+    instead = _MEANT.get(character)
+    if character == "%" and text[start + 1 :].strip()[:1] not in ("", *"+-*/@)"):
+        instead = None
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
+
+
+_MEANT = {
+    "'": ".T for transposed",
+    "ᵀ": ".T for transposed",
+    "{": "(",
+    "}": ")",
+    "|": "abs(…)",
+    ";": "one equation a line",
+    "%": "/ 100",
+    "&": "(a > 0) * (b > 0)",
+    "!": "1 - a for what does not hold",
+    "½": "1/2",
+    "√": "sqrt(…)",
+    "∑": "sum(…)",
+    "‖": "norm(…)",
+    "∞": "a number, such as 1e6",
+    "≥": ">=",
+    "≤": "<=",
+    "≠": "!=",
+    "“": "no quotes",
+    "”": "no quotes",
+    "„": "no quotes",
+}
+
+
+def _of_point(text: str, start: int) -> FormulaError | None:
+    """What is wrong with a point that belongs to no number."""
+    before, behind = text[max(start - 1, 0)], text[start + 1 : start + 2]
+    if behind and behind in "*/^+-":
+        said = f"`.{behind}` has no meaning in a formula: all but @ is taken entry by entry"
+        return FormulaError(said, start, behind)
+    if before == behind == " ":
+        return FormulaError("a point is no product", start, "a * b for numbers, a @ b, dot(a, b)")
+    if (owner := _before_point(text[:start])) is not None:
+        said = f"{quoted(owner[0] + '.')} before a name has no meaning in a formula"
+        return FormulaError(said, start, _without(owner[0], text[start + 1 :]))
+    if not before.isalpha():
+        return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
+    return None
 
 
 def _transposes(text: str, start: int) -> bool:
