@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -46,11 +47,12 @@ Reached = dict[tuple[str, bytes], tuple[Array, int]]
 """What a quantity comes to, and the operations up to there, where a step behind it has a value."""
 
 
-class _Hit:
+class _Hit(Struct, frozen=True):
     """What one slip at one step leads to."""
 
-    def __init__(self, step: str, slip: str, value: Array) -> None:
-        self.step, self.slip, self.value = step, slip, value
+    step: str
+    slip: str
+    value: Array
 
 
 def origin(
@@ -67,90 +69,116 @@ def origin(
     `general`: what any part of a formula may undergo is tried, too, which takes more proof.
     `reached` keeps what is worked out for this quantity: many slips give the same at a step.
     """
-    often = list(_tried_at_several(judge, wrong, numbers, candidates, general=general))
-    found = _named(wrong, often, general=general)
-    if found is not None:
-        return found
-    tried = list(_tried(judge, wrong, numbers, candidates, reached, general=general))
-    return _named(wrong, [*often, *tried], general=general)
-
-
-def _named(wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | None:
-    """The slips at the nearest step that give what was typed, where that is no chance."""
-    low, high = wrong.stands
-    room = (_ROOM - 1) / 2 * (high - low)
-    values = np.array([one.value for one in tried]).reshape(-1, *low.shape)
-    met = meets((low - room, high + room), point(values)) | ~wrong.written.present
-    hits = [one for one, gives in zip(tried, met, strict=True) if every(gives)]
-    most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
-    if not hits or _ROOM * (neighbours(wrong, [one.value for one in tried]) * wrong.luck) > most:
+    search = _Search(judge, wrong, numbers, candidates, general)
+    if not search.behind:
         return None
-    nearest = hits[0].step
-    names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
-    return Origin(nearest, most_telling(said_best(names)))
+    often = list(search.at_several())
+    return search.named(often) or search.named([*often, *search.at_each(reached)])
 
 
-def _tried_at_several(
-    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
-) -> Iterator[_Hit]:
-    """What a slip leads to that is made at several steps: at all of time, or after an update."""
-    over_time = judge.key.over_time
-    formulas = judge.key.formulas
-    if wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
-        return
+class _Search(Struct, frozen=True, dict=True):
+    """A wrong quantity whose own inputs are not all written, and the slips tried behind it."""
 
-    behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
-    users = _users(judge, behind)
-    often = at_every_step(behind, over_time, candidates, judge.key.counted_from)
-    for one in (*often, *partly_new(judge.key, wrong.name, behind)):
-        slip = one.slip
-        if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
-            continue
-        touched = _touched(users, one.formulas)
-        kept = {name: numbers[name] for name in behind if name not in touched}
-        changed = Numbers(judge, changed=kept, formulas=one.formulas)
-        value = Values(changed).of(one.formulas.get(wrong.name, formulas[wrong.name][0]))
-        judge.search.spend(changed.work * _EACH)
-        if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
-            yield _Hit(one.first, slip, value)
+    judge: Judge
+    wrong: Wrong
+    numbers: Numbers
+    candidates: Candidates
+    general: bool
 
+    @cached_property
+    def behind(self) -> list[str]:
+        """The steps behind it that are not on the sheet, the nearest first."""
+        key, name = self.judge.key, self.wrong.name
+        if name not in key.formulas or key.is_pulled_back(name):
+            return []
+        return unwritten(self.judge, name, self.numbers)
 
-def _tried(
-    judge: Judge,
-    wrong: Wrong,
-    numbers: Numbers,
-    candidates: Candidates,
-    reached: Reached,
-    *,
-    general: bool,
-) -> Iterator[_Hit]:
-    """What every slip at every unwritten step leads to, the nearest steps first."""
-    formulas = judge.key.formulas
-    if wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
-        return
-    behind = unwritten(judge, wrong.name, numbers)
-    users = _users(judge, behind)
-    proved, work = has_digits(judge, wrong), 0
-    for step in behind:
-        touched = _touched(users, [step])
-        kept = {name: numbers[name] for name in behind if name not in touched}
-        changing = (formulas[name][0] for name in (*touched, wrong.name))
-        parts = numbers.parts_without(touched, changing)
-        for slip, expr in candidates(step):
-            if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
+    @cached_property
+    def users(self) -> dict[str, list[str]]:
+        """For each of these steps those that use it."""
+        found: dict[str, list[str]] = {name: [] for name in self.behind}
+        for name in self.behind:
+            for used in symbols(self.judge.key.formulas[name][0]):
+                if used in found:
+                    found[used].append(name)
+        return found
+
+    def touched(self, steps: Iterable[str]) -> set[str]:
+        """The steps whose values change with some of them; what is asked itself is none of them."""
+        found: set[str] = set()
+        left = [step for step in steps if step in self.users]
+        while left:
+            step = left.pop()
+            if step not in found:
+                found.add(step)
+                left += self.users[step]
+        return found
+
+    @cached_property
+    def proved(self) -> bool:
+        """Whether what was typed has digits enough to prove a factor."""
+        return has_digits(self.judge, self.wrong)
+
+    def is_tried(self, slip: str) -> bool:
+        """Whether a slip may be named."""
+        if FORMULA_SLIPS[slip].factor and not self.proved:
+            return False
+        return self.general or slip not in GENERAL
+
+    def kept(self, touched: Collection[str]) -> dict[str, Array]:
+        """The values of the steps that stay as they are."""
+        return {name: self.numbers[name] for name in self.behind if name not in touched}
+
+    def named(self, tried: Sequence[_Hit]) -> Origin | None:
+        """The slips at the nearest step that give what was typed, where that is no chance."""
+        wrong, (low, high) = self.wrong, self.wrong.stands
+        room = (_ROOM - 1) / 2 * (high - low)
+        values = np.array([one.value for one in tried]).reshape(-1, *low.shape)
+        met = meets((low - room, high + room), point(values)) | ~wrong.written.present
+        hits = [one for one, gives in zip(tried, met, strict=True) if every(gives)]
+        most = _MOST_BY_CHANCE_OF_PARTS if self.general else _MOST_BY_CHANCE
+        if not hits or _ROOM * (neighbours(wrong, list(values)) * wrong.luck) > most:
+            return None
+        nearest = hits[0].step
+        names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
+        return Origin(nearest, most_telling(said_best(names)))
+
+    def at_several(self) -> Iterator[_Hit]:
+        """What a slip made at several steps leads to: at all of time, or after an update."""
+        key, name = self.judge.key, self.wrong.name
+        often = at_every_step(self.behind, key.over_time, self.candidates, key.counted_from)
+        for one in (*often, *partly_new(key, name, self.behind)):
+            if not self.is_tried(one.slip):
                 continue
-            there = numbers.value(expr)
-            key = step, there.tobytes()
-            if key not in reached:
-                changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
-                reached[key] = changed.value(formulas[wrong.name][0]), changed.work
-            value, needed = reached[key]
-            judge.search.spend(needed * _EACH)
-            if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
-                yield _Hit(step, slip, value)
-            work += needed
-            if work > MOST_WORK or judge.search.is_over:
-                return
+            kept = self.kept(self.touched(one.formulas))
+            changed = Numbers(self.judge, changed=kept, formulas=one.formulas)
+            value = Values(changed).of(one.formulas.get(name, key.formulas[name][0]))
+            self.judge.search.spend(changed.work * _EACH)
+            if value.shape == self.wrong.written.value.shape and every(np.isfinite(value)):
+                yield _Hit(one.first, one.slip, value)
+
+    def at_each(self, reached: Reached) -> Iterator[_Hit]:
+        """What every slip at every unwritten step leads to, the nearest steps first."""
+        judge, formulas, name = self.judge, self.judge.key.formulas, self.wrong.name
+        work = 0
+        for step in self.behind:
+            touched = self.touched([step])
+            kept = self.kept(touched)
+            changing = (formulas[one][0] for one in (*touched, name))
+            parts = self.numbers.parts_without(touched, changing)
+            for slip, expr in filter(lambda one: self.is_tried(one[0]), self.candidates(step)):
+                there = self.numbers.value(expr)
+                key = step, there.tobytes()
+                if key not in reached:
+                    changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
+                    reached[key] = changed.value(formulas[name][0]), changed.work
+                value, needed = reached[key]
+                judge.search.spend(needed * _EACH)
+                if value.shape == self.wrong.written.value.shape and every(np.isfinite(value)):
+                    yield _Hit(step, slip, value)
+                work += needed
+                if work > MOST_WORK or judge.search.is_over:
+                    return
 
 
 def unwritten(judge: Judge, name: str, numbers: Numbers) -> list[str]:
@@ -169,28 +197,6 @@ def unwritten(judge: Judge, name: str, numbers: Numbers) -> list[str]:
                 found[one] = None
             open_ += behind
     return list(found)
-
-
-def _users(judge: Judge, behind: Sequence[str]) -> dict[str, list[str]]:
-    """For each of the steps those that use it."""
-    found: dict[str, list[str]] = {name: [] for name in behind}
-    for name in behind:
-        for used in symbols(judge.key.formulas[name][0]):
-            if used in found:
-                found[used].append(name)
-    return found
-
-
-def _touched(users: Mapping[str, Sequence[str]], steps: Iterable[str]) -> set[str]:
-    """The steps whose values change with some of them; what is asked itself is none of them."""
-    found: set[str] = set()
-    left = [step for step in steps if step in users]
-    while left:
-        step = left.pop()
-        if step not in found:
-            found.add(step)
-            left += users[step]
-    return found
 
 
 class Several(Struct, frozen=True):

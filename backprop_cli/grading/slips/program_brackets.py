@@ -28,8 +28,8 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         yield from _on_one_term(node, place, inner)
         yield from _of_none(node, place, inner)
     yield from _torn_apart(node)
-    if _acts_alone(node) and is_sum(inner := node.args[0]):
-        yield from _of_both(node, inner)
+    if _acts_alone(node) and is_sum(below := node.args[0]):
+        yield from _of_both(node, below)
     if is_sum(node):
         yield from _of_a_sum(case, node)
     elif node.name == "mul":
