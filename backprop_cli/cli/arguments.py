@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 import click
 
@@ -15,7 +15,7 @@ from backprop_cli.solving.limits import MAX_WORK, Allowed, Task, takes_long
 from backprop_cli.solving.loading import Loaded, loaded
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: str | os.PathLike[str]) -> Source:
     """The problem file, or standard input for `-`."""
     if str(path) != "-":
         return read_source(path)
@@ -28,7 +28,7 @@ def source_of(path: Path) -> Source:
         raise UserError(why, source="standard input") from None
 
 
-def load(path: Path, numbers: bool = True, task: Task = "solving") -> Loaded:
+def load(path: str | os.PathLike[str], numbers: bool = True, task: Task = "solving") -> Loaded:
     """The model of a problem file, checked as a whole; UserError with all complaints."""
     return loaded(source_of(path), numbers, allowed_for(task))
 

@@ -19,7 +19,7 @@ from backprop_cli.said import SHEETS
 )
 @PROBLEM
 @output_options(*SHEETS)
-def command(problem: Path, out: Output) -> None:
+def command(problem: str, out: Output) -> None:
     """Writes the empty answer sheet of PROBLEM: every asked quantity, `_` for every entry.
 
     Filled in, it is what `backprop check` reads. `text` is YAML. PROBLEM is a YAML file, or - for

@@ -90,7 +90,7 @@ _DOING: Final = "grading"
     "Processes to use (default: the cores; one for fewer than 400 sheets of one problem,"
     " or 10 of a problem each).",
 )
-def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
+def command(problem: str, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
 
     PROBLEM may be a folder that `backprop vary` wrote: each sheet is graded by its student's
@@ -98,7 +98,7 @@ def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     files: what people typed, or the arrays of a program. Exit code 0: every sheet passes; 1: some
     sheet does not; 2: the problem or every answer file is unusable.
     """
-    run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click
+    run(Path(problem), Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click
 
 
 class Options(Struct, frozen=True):

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -16,6 +15,9 @@ from click.core import ParameterSource
 from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, UserError, listed, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
@@ -27,6 +29,8 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
     """What a shell offers for PROBLEM: problem files and folders."""
+    from pathlib import Path
+
     folder = Path(typed).parent if Path(typed).name and not typed.endswith("/") else Path(typed)
     try:
         found = sorted(folder.iterdir())
@@ -41,9 +45,7 @@ def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> l
     return [text for text in offered if text.startswith(typed) and not text.startswith(".")]
 
 
-PROBLEM = click.argument(
-    "problem", type=click.Path(path_type=Path, allow_dash=True), shell_complete=problem_files
-)
+PROBLEM = click.argument("problem", type=click.Path(allow_dash=True), shell_complete=problem_files)
 
 
 def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
@@ -55,10 +57,13 @@ class _OutputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, as click has it."""
+        from pathlib import Path
+
+        found = Path(os.fsdecode(super().convert(value, param, ctx)))
         if str(value).endswith(("/", os.sep)):
-            name = str(Path(value) / "report.txt")
+            name = found / "report.txt"
             self.fail(f"'{value}' is a folder's name, and one file is written: {name}", param, ctx)
-        return super().convert(value, param, ctx)
+        return found
 
 
 def _allow_work(ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
@@ -128,7 +133,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     "-o",
                     "--output",
                     "file",
-                    type=_OutputFile(path_type=Path, allow_dash=True),
+                    type=_OutputFile(allow_dash=True),
                     callback=_not_a_dash,
                     metavar="FILE",
                     help="Write to this file, whole or not at all.",
@@ -218,11 +223,11 @@ def _spare_inputs(params: Mapping[str, Any]) -> None:
             raise refusal(message, instead="another name, or --force", source=str(output))
 
 
-def _holds(path: Path, output: Path) -> bool:
+def _holds(path: str | Path, output: Path) -> bool:
     """Whether a path is the output, or a folder in which it would be found."""
     if not os.path.isdir(path):
-        return path.samefile(output)
-    inside = output.resolve().is_relative_to(path.resolve())
+        return output.samefile(path)
+    inside = output.resolve().is_relative_to(os.path.realpath(path))
     return inside and output.suffix.casefold() in (*ENDINGS, ".csv")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
@@ -22,7 +20,7 @@ from backprop_cli.said import DRAWINGS
     is_flag=True,
     help="The network as courses draw it: circles in columns, edges with their weights.",
 )
-def command(problem: Path, out: Output, network: bool) -> None:
+def command(problem: str, out: Output, network: bool) -> None:
     """Draws the computation graph of PROBLEM: values forward, gradients below them.
 
     PROBLEM is a YAML file, or - for standard input.

@@ -36,7 +36,7 @@ _FORCE = click.option("--force", is_flag=True, help="Replace what is there and d
     help="The folder of the question.",
 )
 @_FORCE
-def prairielearn(problem: Path, output: Path, force: bool) -> None:
+def prairielearn(problem: str, output: Path, force: bool) -> None:
     """Writes the folder of a question: info.json, question.html, server.py, the problem.
 
     Each variant has numbers of its own, as `backprop vary` draws them, and is graded as `backprop
@@ -73,7 +73,7 @@ def prairielearn(problem: Path, output: Path, force: bool) -> None:
     help="The XML file, which Moodle imports.",
 )
 @_FORCE
-def moodle(problem: Path, output: Path, force: bool) -> None:
+def moodle(problem: str, output: Path, force: bool) -> None:
     """Writes a question of the type `formulas`: a part for each quantity, an interval for each box.
 
     The intervals are what `backprop check` takes for right. What the format cannot carry is said.

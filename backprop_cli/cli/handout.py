@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from backprop_cli.cli.common import PROBLEM, output_options, whole
@@ -18,7 +16,7 @@ from backprop_cli.formats.registry import HANDOUTS, written
 @PROBLEM
 @output_options(*HANDOUTS)
 @whole("--room", 0, 40, "Lines to work in below each quantity (default: as many as it may take).")
-def command(problem: Path, out: Output, room: int | None) -> None:
+def command(problem: str, out: Output, room: int | None) -> None:
     """Writes the exercise of PROBLEM: what is given, drawn with the network, and what is asked.
 
     No value that has to be worked out is in it. PROBLEM is a YAML file, or - for standard input.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -18,7 +17,7 @@ from backprop_cli.solving.limits import MOST_VARIANTS
 @whole(
     "--variants", 1, MOST_VARIANTS, "Also draw the numbers of N students, and say how they differ."
 )
-def command(problem: Path, out: Output, variants: int | None) -> None:
+def command(problem: str, out: Output, variants: int | None) -> None:
     """Says which mistakes PROBLEM would not notice at the precision it asks for.
 
     Exit code 0 where nothing is found, 1 where something is.

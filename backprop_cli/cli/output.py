@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EACCES, EISDIR
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
 
 import click
@@ -18,6 +17,8 @@ from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME, Look, ThemeName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backprop_cli.document.view import View
     from backprop_cli.problem.problem_data import Problem
 
@@ -181,6 +182,7 @@ def _is_plain_file(target: Path) -> bool:
 def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
     """Puts the pieces in the place of the target in one step, once the last is written."""
     import tempfile
+    from pathlib import Path
 
     with _written_to(output):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")

@@ -68,14 +68,14 @@ class Options(Struct, frozen=True):
 )
 @ASCII
 @WIDTH
-def command(problem: Path, **options: object) -> None:
+def command(problem: str, **options: object) -> None:
     """Works through PROBLEM with you: each answer is judged at once, and the mistake named.
 
     `hint` gives the next of four, `skip`, `back`, `show` and `quit` do what they say. The sheet is
     written after every answer; `backprop check` grades it.
     """
     with complaints_end_it():
-        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+        run(Path(problem), Options(**options))  # type: ignore[arg-type]  # click has checked them
 
 
 def run(problem: Path, options: Options) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +65,7 @@ def parameters(ctx: click.Context, _param: click.Parameter, typed: str) -> list[
 def _known(ctx: click.Context) -> list[str]:
     problem = ctx.params.get("problem")
     words = [problem] if problem else ctx.args  # click keeps what it could not yet give a meaning
-    files = [Path(word) for word in words if os.path.isfile(word)]
+    files = [word for word in words if os.path.isfile(word)]
     if not files:
         return []
     from backprop_cli.cli.arguments import load
@@ -107,7 +106,7 @@ def _known(ctx: click.Context) -> list[str]:
 @whole("--steps", 0, None, "Train N steps instead of the file's.")
 @whole("--at", 1, None, "Show the derivation of step K.", usual=1, metavar="K")
 @click.option("--verify", is_flag=True, help="Compare every gradient with finite differences.")
-def command(problem: Path, **options: object) -> None:
+def command(problem: str, **options: object) -> None:
     """Works PROBLEM out: forward, backward and update, every intermediate shown.
 
     PROBLEM is a YAML file, or - for standard input. With letters for numbers in x, every quantity
@@ -118,7 +117,7 @@ def command(problem: Path, **options: object) -> None:
     run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
 
 
-def run(problem: Path, options: Options) -> None:
+def run(problem: str, options: Options) -> None:
     """Solves the problem and writes what was asked for."""
     from backprop_cli.cli.arguments import allowed_for, source_of
     from backprop_cli.formats.registry import written

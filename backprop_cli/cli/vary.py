@@ -64,7 +64,7 @@ class Options(Struct, frozen=True):
 )
 @click.option("--force", is_flag=True, help="Replace files that are there and differ.")
 @MAX_WORK
-def command(problem: Path, **options: object) -> None:
+def command(problem: str, **options: object) -> None:
     """Writes PROBLEM with other numbers, a file for each student.
 
     They are like those of PROBLEM: whole stay whole, signs and sizes stay, no unit is dead or at a
@@ -72,7 +72,7 @@ def command(problem: Path, **options: object) -> None:
     is to stay, or between what it may lie. `backprop check FOLDER hand-ins/` grades the class.
     """
     with complaints_end_it():
-        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+        run(Path(problem), Options(**options))  # type: ignore[arg-type]  # click has checked them
 
 
 def run(problem: Path, options: Options) -> None:

@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from io import BytesIO
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -255,6 +254,8 @@ def _texts(node: MapNode, complaints: Complaints) -> dict[str, str] | None:
 
 def _file(name: str, folder: str) -> bytes:
     """The bytes of a file below the folder of the problem."""
+    from pathlib import Path
+
     try:
         inside = Path(os.path.realpath(folder))  # links that lead to themselves stay as they are
         path = Path(os.path.realpath(inside / name))

@@ -88,12 +88,12 @@ def reference(
     raise UnknownIdError(message, f"[{', '.join(map(_quoted, several))}]")
 
 
-_raised = re.compile(
-    r"""
+_raised = partial(
+    re.sub,
+    r"""(?x)
     \^ \{? ([(\[])? (\d+) (?(1)[)\]]) \}?  # Z^1, Z^{(1)}, Z^[1]
     | (?<=[^\W\d_]) ⁽ ([⁰¹²³⁴⁵⁶⁷⁸⁹]+) ⁾    # Z⁽¹⁾, and not W²⁽¹⁾, which is what a skip has
     """,
-    re.VERBOSE,
 )
 """The number of a layer as courses raise it."""
 
@@ -110,7 +110,7 @@ def _read(
 ) -> Reference:
     if (name := text.strip()) in known:
         return Reference(name)
-    if (plain := _raised.sub(lambda found: found[2] or found[3], name)) != name:
+    if (plain := _raised(lambda found: found[2] or found[3], name)) != name:
         with suppress(UnknownIdError):  # else it is the name as it was typed that is unknown
             return _read(plain, known, gradient_of, aliases)
     name, places = typed_entry(name)
@@ -282,9 +282,9 @@ def _renamed(name: str, aliases: Mapping[str, str]) -> str:
     return name if first is None or read.by else replace(read, name=first).id
 
 
-_after = re.compile(
-    r"(?:new|updated)_?(.+)|(.+?)(?:'+|\^?\+|_?[({^]*(?:new|updated)[)}]*)"
-).fullmatch
+_after = partial(
+    re.fullmatch, r"(?:new|updated)_?(.+)|(.+?)(?:'+|\^?\+|_?[({^]*(?:new|updated)[)}]*)"
+)
 
 
 def _primed(name: str) -> str:
@@ -293,7 +293,7 @@ def _primed(name: str) -> str:
     return new_id(found[1] or found[2]) if found else name
 
 
-_quotient = re.compile(r"^d(?:(L|J|E|C|loss|cost|error)_?|(\w+?)_)d(?=[^\W\d_])", re.IGNORECASE).sub
+_quotient = partial(re.sub, r"(?i)^d(?:(L|J|E|C|loss|cost|error)_?|(\w+?)_)d(?=[^\W\d_])")
 """dL_dW1, dLdW1: a derivative in a name of Python's, which has no stroke."""
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EPIPE
-from pathlib import Path
 from stat import S_ISFIFO
 from typing import BinaryIO
 
@@ -44,12 +43,12 @@ class Source(Struct, frozen=True):
             raise self.error(*error.complaints) from None
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: str | os.PathLike[str]) -> Source:
     """The bytes of a file; UserError where it cannot be read."""
     try:
         return Source(str(path), read_up_to(str(path), MAX_BYTES + 1))
     except FileNotFoundError:
-        instead = _near(path)
+        instead = _near(str(path))
         raise refusal("there is no such file", instead=instead, source=str(path)) from None
     except OSError as error:
         raise refusal(f"cannot be read: {error.strerror}", source=str(path)) from None
@@ -98,9 +97,11 @@ def _first_of_pipe(file: BinaryIO) -> bytes:
     return data or b""
 
 
-def _near(path: Path) -> str | None:
+def _near(name: str) -> str | None:
     from difflib import get_close_matches
+    from pathlib import Path
 
+    path = Path(name)
     try:
         names = {
             other.stem: other.name  # endings are alike, whatever stands before them

@@ -21,7 +21,7 @@ _DIGITS = r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)"
 is_simple = re.compile(
     r"-?(?:(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,2})?"
 ).fullmatch
-_decimal = re.compile(rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?").fullmatch
+_decimal = partial(re.fullmatch, rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?")
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 
 

@@ -17,7 +17,6 @@ from backprop_cli.operations.convolutions import CONVOLUTIONS
 from backprop_cli.operations.pooling import POOLING
 from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.program import fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned
 
 MAX_WORK = 300_000
@@ -78,6 +77,8 @@ def work(planned: Plan, steps: int, stepwise: bool = False) -> int:
     plain = sum(costs[step.id] for step in repeated)
     each: float = plain
     if steps > 1 and not stepwise:
+        from backprop_cli.readings.program import fastest, size_of
+
         size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
         way = fastest(size, steps)
         if way == "scalars" and not _in_numbers(repeated):

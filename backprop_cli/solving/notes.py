@@ -28,7 +28,6 @@ from backprop_cli.operations.record import no_corners
 from backprop_cli.operations.stable_values import is_largest
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
-from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate, without_noise
 from backprop_cli.solving.plan import Planned
@@ -132,6 +131,8 @@ def _underflow(node: Op, env: Env, model: Model) -> str:
 
 def _as_nothing(expr: Expr, logarithm: Op, env: Env) -> str:
     """What to write for 0 · ln 0 where it is to be 0, as in an entropy."""
+    from backprop_cli.readings.formula_text import plain
+
     for product in _operations(expr):
         if logarithm.name != "log" or product.name != "mul" or logarithm not in product.args:
             continue

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -18,7 +19,6 @@ from backprop_cli.algebra.build import ONE, add
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import new_id, old_id
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.program import Program, Rounds, Size, fastest, rounds, size_of
 from backprop_cli.solving.limits import MAX_ENTRIES, Budget, entries, is_stepwise
 from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (
@@ -32,6 +32,9 @@ from backprop_cli.solving.prepared import (
     machine,
 )
 from backprop_cli.solving.update import constant_names, rule_of
+
+if TYPE_CHECKING:
+    from backprop_cli.readings.program import Program, Rounds, Size
 
 _FEWEST, _MOST = 50, 3200  # steps that are made before anyone looks whether all is finite
 _T_NEXT = "next t"  # no id has a space in it
@@ -159,6 +162,8 @@ class _Compiled:
     def programs(self) -> list[Rounds]:
         """A program for each batch; none where compiling takes longer than it saves, or the
         buffers of all batches together take too much room."""
+        from backprop_cli.readings.program import fastest, rounds
+
         count = len(self.prepared.batches)
         first = self.prepared.at(0)
         if is_stepwise(first.model) or count * entries(first.training) > MAX_ENTRIES:
@@ -188,6 +193,8 @@ def _settled(model: Model, before: State, after: State) -> bool:
 
 def training_size(batch: Prepared) -> Size:
     """How large one step of training is."""
+    from backprop_cli.readings.program import size_of
+
     formulas = [(step.id, step.expr) for step in batch.training.steps]
     return size_of(formulas, batch.plan.shapes)
 
@@ -195,6 +202,8 @@ def training_size(batch: Prepared) -> Size:
 def training_program(batch: Prepared) -> Program:
     """One step of training as a program: written in the logits where that can be, so that nothing
     is infinite on the way."""
+    from backprop_cli.readings.program import Program
+
     model, whole = batch.model, batch.careful()
     formulas = [(step.id, step.expr) for step in essential(whole, goals(model)).steps]
     after = _becomes(model, {name for name, _ in formulas})

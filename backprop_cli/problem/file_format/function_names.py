@@ -24,7 +24,6 @@ from backprop_cli.problem.file_format.fields import (
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.problem_data import TRAINED_SLOPE, Function
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.other_functions import elsewhere
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import Node, ScalarNode
 from backprop_cli.problem.typed_numbers import is_simple, shown
@@ -74,6 +73,8 @@ class FunctionNames(Struct, frozen=True):
         return self.stand_in
 
     def _complain(self, wanted: str, node: ScalarNode, complaints: Complaints) -> None:
+        from backprop_cli.problem.text.other_functions import elsewhere
+
         constant = ""
         if (called := _called(wanted)) is not None:
             wanted, constant = called["name"], called["inside"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from functools import partial
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.array_files import is_reference
@@ -16,9 +17,9 @@ from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
-_WORDS = re.compile(r"[^\W\d]\w*").findall
-_assigned = re.compile(r"\s*\w+\s*=[^=]").match
-_has_operator = re.compile(r".*[*/@^(].*").fullmatch
+_WORDS = partial(re.findall, r"[^\W\d]\w*")
+_assigned = partial(re.match, r"\s*\w+\s*=[^=]")
+_has_operator = partial(re.fullmatch, r".*[*/@^(].*")
 _SHORT = 2  # letters of a name that is no slip of a key
 
 

@@ -192,7 +192,7 @@ def in_square_brackets(text: str) -> str:
     printed = _printed(text)
     listed = text if printed is None else re.split(r", *\w+=", printed[1], maxsplit=1)[0]
     for _ in range(DEEPEST):
-        listed, found = _several.subn(r"[\1]", listed)
+        listed, found = _several(r"[\1]", listed)
         if not found:
             break
     if (column := _turned(listed)) is not None:
@@ -209,8 +209,8 @@ def without_type(text: str) -> str:
 _of_type = partial(
     re.fullmatch, r"\s*(?:(?:np|numpy)\.float\d+|(?:torch\.)?tensor)\(([^()\[\],]*)\)\s*"
 )
-_several = re.compile(  # the first separator is found once, whatever follows it
-    r"(?<!\w)\(((?:[^(),;]|\([^()]*\))*[,;](?:[^()]|\([^()]*\))*)\)"
+_several = partial(  # the first separator is found once, whatever follows it
+    re.subn, r"(?<!\w)\(((?:[^(),;]|\([^()]*\))*[,;](?:[^()]|\([^()]*\))*)\)"
 )
 _printed = partial(
     re.fullmatch, r"\s*(?:\w+\.)?(?:array|tensor|matrix)\((.*)\)\s*", flags=re.DOTALL

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, num
 from backprop_cli.errors import HintedError
-from backprop_cli.problem.text.other_functions import elsewhere
 
 LONGEST = 40
 _DIGITS = 10  # of a step
@@ -224,6 +223,8 @@ _PRODUCTS = frozenset("dot matmul mm mv".split())
 
 def _without(owner: str, after: str) -> str:
     """What to write for `np.exp(x)`, `W.dot(x)`, `x.sum()`, `x.shape`."""
+    from backprop_cli.problem.text.other_functions import elsewhere
+
     found = _after_point(after)
     if found is None or not found["called"]:
         return f"{owner} alone"
