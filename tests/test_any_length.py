@@ -232,3 +232,60 @@ def test_a_longer_letter_counts_the_steps_as_well() -> None:
 
     longer = re.sub(r"(for |x\[|_|_\{)t\b", r"\1tau", LAST_STEP)
     assert [line.replace("tau", "t") for line in shapes(longer)] == shapes(LAST_STEP) != []
+
+
+NEXT = """shapes: {x: [T+1, d], U: [n, d], W: [n, n], V: [d, n], h_0: [n]}
+equations:
+  - for t in 1..T:
+      - h_t = tanh(U @ x[t] + W @ h_{t-1})
+      - e_t = V @ h_t - x[t+1]
+  - L = sum(t in 1..T, dot(e_t, e_t)) / 2
+train: [U, W, V]
+"""
+
+
+@pytest.mark.parametrize("last", [3, 5])
+def test_a_step_may_take_the_next_entry_as_its_target(last: int) -> None:
+    """With one entry more than steps; by central differences of the loss in plain NumPy."""
+    rng = np.random.default_rng(last)
+    sizes = {"x": (last + 1, 2), "U": (3, 2), "W": (3, 3), "V": (2, 3), "h_0": (3,)}
+    known: dict[str, Any] = {name: rng.normal(size=size) for name, size in sizes.items()}
+
+    def loss(v: dict[str, Any]) -> float:
+        h, total = v["h_0"], 0.0
+        for t in range(last):
+            h = np.tanh(v["U"] @ v["x"][t] + v["W"] @ h)
+            known[f"h_{t + 1}"], known[f"e_{t + 1}"] = h, v["V"] @ h - v["x"][t + 1]
+            total += known[f"e_{t + 1}"] @ known[f"e_{t + 1}"] / 2
+        return float(total)
+
+    loss(known)
+    said = formulas(NEXT)
+    assert "x_{t+1}" in said["e_t"]
+    known[f"dL/dh_{last + 1}"], known[f"h_{last + 1}"] = np.zeros(3), np.zeros(3)
+    for t in range(last, 0, -1):
+        known[f"dL/de_{t}"] = value(at_step(said["dL/de_t"], t, last), known)
+        known[f"dL/dh_{t}"] = value(at_step(said["dL/dh_t"], t, last), known)
+    for name in ("U", "W", "V"):
+        found = value(written_out(said[f"dL/d{name}"], last), known)
+        for place in np.ndindex(sizes[name]):
+            step = np.zeros(sizes[name])
+            step[place] = 1e-6
+            up, down = (loss({**known, name: known[name] + way * step}) for way in (1, -1))
+            np.testing.assert_allclose(found[place], (up - down) / 2e-6, rtol=1e-5, atol=1e-7)
+        loss(known)
+
+
+@pytest.mark.parametrize(("size", "taken"), [("T", "x[t+1]"), ("T-1", "x[t]"), ("T+1", "x[t+2]")])
+def test_a_step_takes_no_entry_behind_the_last(size: str, taken: str) -> None:
+    text = NEXT.replace("T+1, d", f"{size}, d").replace("- x[t+1]", f"- {taken}")
+    result = CliRunner().invoke(main, ["derive", "-"], input=text)
+    assert result.exit_code == 2
+    assert "`x` ends where the steps do" in result.output
+
+
+@pytest.mark.parametrize("size", ["T-T", "2-3", "T/2", "0*T"])
+def test_a_size_that_is_none_is_refused(size: str) -> None:
+    result = CliRunner().invoke(main, ["derive", "-"], input=NEXT.replace("T+1", size))
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

@@ -317,3 +317,16 @@ def comparison(node: Op) -> tuple[Expr, str, Expr] | None:
         case Op("sub", (left, right)) if ZERO not in (left, right):
             return left, sign, right
     return node.args[0], sign, ZERO
+
+
+def cut_by(part: Expr, mask: Op) -> bool:
+    """Whether `part` is max(u, 0), and the switch 1 where u is above 0 and 0 where it is below."""
+    match part:
+        case (
+            Op("relu" | "positive_part", (u,))
+            | Op("maximum", (Num(0), u))
+            | Op("maximum", (u, Num(0)))
+        ):
+            below, _, above = levels(mask)
+            return (below, above, mask.args[0]) in ((0, 1, u), (1, 0, neg(u)))
+    return False

@@ -9,7 +9,8 @@ from itertools import count
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
+from backprop_cli.algebra.build import comparison
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.record import Rules, fit, standing_for
 from backprop_cli.operations.table import operation, stacked, written_out
@@ -213,6 +214,7 @@ class _Sweep(Struct):
         parts = self.parts.pop(name, None)
         if parts is None:
             return None
+        parts = [part for part in parts if not _is_nothing(part[1])] or parts
         total = build.sum_of(share for _, share in parts)
         if name in self.backward.silent:
             return total
@@ -226,7 +228,7 @@ def gradients(backward: Backward, wanted: Sequence[str], rules: Rules) -> list[G
     sweep, equations = _Sweep(backward), backward.equations
     for seed, value in backward.seeds.items():
         sweep.add(seed, seed, value)
-    on_the_way = reaching(equations, wanted)
+    on_the_way = _on_the_way(backward, wanted)
     first_uses = _first_uses(equations)
     for current in reversed(list(equations)):
         upstream = sweep.finish(current) if current in on_the_way else None
@@ -237,6 +239,38 @@ def gradients(backward: Backward, wanted: Sequence[str], rules: Rules) -> list[G
         for leaf in sorted(first_uses[current], key=_position(wanted)):
             sweep.finish(leaf)
     return sweep.done
+
+
+def _is_nothing(share: Expr) -> bool:
+    """Whether it is 0 whatever comes from behind, as through a comparison."""
+    match share:
+        case Num(value):
+            return value == 0
+        case Op("mul", (left, right)):
+            return _is_nothing(left) or _is_nothing(right)
+        case Op("add" | "sub", (left, right)):
+            return _is_nothing(left) and _is_nothing(right)
+        case Op("neg" | "place" | "spread" | "div", (inner, *_)):
+            return _is_nothing(inner)
+    return False
+
+
+def _on_the_way(backward: Backward, wanted: Sequence[str]) -> set[str]:
+    """What gradients go through: no comparison, unless nothing else leads to what is wanted."""
+    equations = backward.equations
+    passing = {
+        name: expr
+        for name, expr in equations.items()
+        if not (isinstance(expr, Op) and comparison(expr))
+    }
+    there = reaching(passing, wanted)
+    if len(passing) < len(equations) and all(
+        not reaching(passing, [name]).isdisjoint(backward.seeds)
+        for name in wanted
+        if not reaching(equations, [name]).isdisjoint(backward.seeds)
+    ):
+        return there
+    return reaching(equations, wanted)
 
 
 def _first_uses(equations: Equations) -> dict[str, list[str]]:

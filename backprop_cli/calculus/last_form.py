@@ -21,6 +21,7 @@ from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, is_sum, op
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.drawn_in_front import cut_once, in_front
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
 from backprop_cli.operations.record import Rules
 
@@ -42,8 +43,8 @@ def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> 
 
 def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream, terms: Terms) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
-    tidied = one_quotient(in_front_of_sum(made, rules), rules)
-    once = _side_by_side(_met(_in_front(tidied, rules), rules), rules, terms)
+    tidied = one_quotient(in_front_of_sum(cut_once(made, rules), rules), rules)
+    once = _side_by_side(_met(in_front(tidied, rules), rules), rules, terms)
     return in_signs(_factored(_collected(once, terms), rules, upstream, terms))
 
 
@@ -101,37 +102,6 @@ def _is_from_one(expr: Expr) -> bool:
         case Op("mul" | "div", (first, _)):
             return _is_from_one(first)
     return False
-
-
-# Factors without axes -----------------------------------------------------------------------------
-
-
-def _in_front(node: Expr, rules: Rules) -> Expr:
-    """(G Q) / √d for (G / √d) Q, and y / (N p) for y / p / N."""
-    match node:
-        case Op("transpose", (Op("div", (inner, below)),)) if not rules.shape(below):
-            return op("div", build.transpose(inner), below)
-        case Op("matmul", (Op("div", (left, below)), right)) if not rules.shape(below):
-            return op("div", op("matmul", left, right), below)
-        case Op("matmul", (left, Op("div", (right, below)))) if not rules.shape(below):
-            return op("div", op("matmul", left, right), below)
-        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(below):
-            return op("div", build.mul(left, right), below) if rules.shape(right) else node
-        case Op("place", (inner,)):
-            number, rest = build.coefficient(inner)
-            return build.scaled(number, _scalar_in_front(rest, node, rules))
-        case Op("div", (Op(name, (above, inner)) as first, below)) if name in QUOTIENTS:
-            if not rules.shape(below) and rules.shape(inner):
-                return Op(name, (above, build.mul(below, inner)), first.options)
-    return node
-
-
-def _scalar_in_front(inner: Expr, node: Op, rules: Rules) -> Expr:
-    """g · e₂ wᵀ for e₂ (g · w)ᵀ."""
-    match inner:
-        case Op("mul", (left, right)) if not rules.shape(left) and rules.shape(right):
-            return op("mul", left, Op("place", (right,), node.options))
-    return Op("place", (inner,), node.options)
 
 
 # What stands once for every row -------------------------------------------------------------------
@@ -334,7 +304,7 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    return args[0] if node.name in {*QUOTIENTS, "spread"} else frozenset()
+    return args[0] if node.name in {*QUOTIENTS, "spread", "place"} else frozenset()
 
 
 def _with_in_front(
@@ -367,4 +337,6 @@ def _without(factor: Sym, rest: Expr, upstream: Upstream) -> Expr:
             return Op(name, (_without(factor, above, upstream), below), rest.options)
         case Op("spread", (inner,)):
             return _without(factor, inner, upstream)
+        case Op("place", (inner,)):
+            return Op("place", (_without(factor, inner, upstream),), rest.options)
     return ONE

@@ -47,6 +47,11 @@ def _factors(expr: Expr, sign: int = 1, limit: bool = False) -> Iterator[_Power]
             yield _Power(expr, sign, limit)
 
 
+def factors_of(expr: Expr) -> Iterator[Expr]:
+    """What stands above the line in a product."""
+    return (each.base for each in _factors(expr) if each.times > 0)
+
+
 def _product(factors: Sequence[_Power]) -> Expr:
     """The factors, whose numbers make one, as one quotient, its number in lowest terms."""
     number = _number(factors)
@@ -107,9 +112,12 @@ def one_quotient(node: Expr, rules: Rules) -> Expr:
 
 
 def _inverted(factors: list[_Power]) -> list[_Power]:
-    """A⁻ᵀ for the cofactors of A over its determinant."""
+    """A⁻ᵀ for the cofactors of A over its determinant, and 1 / u for sign(u) / |u|."""
     for each in factors:
         match each:
+            case _Power(Op("switch", (inner,)) as sign, 1) if build.levels(sign)[::2] == (-1, 1):
+                if (size := _Power(op("abs", inner), -1)) in factors:
+                    return [*(one for one in factors if one not in (each, size)), _Power(inner, -1)]
             case _Power(Op("cof", (matrix,)), 1) if _Power(op("det", matrix), -1) in factors:
                 whole = _Power(build.transpose(op("inv", matrix)), 1)
                 gone = (each, _Power(op("det", matrix), -1))
@@ -155,6 +163,8 @@ def _collected(factors: list[_Power]) -> Iterator[_Power]:
 def in_front_of_sum(node: Expr, rules: Rules) -> Expr:
     """(Σ u) / s for Σ (u / s), where s is the same in all that is added up."""
     match node:
+        case Op("sum", (Op("place", (inner,)),)) if node.option("axis") is None:
+            return op("sum", inner) if rules.shape(inner) else inner
         case Op("sum", (inner,)) if isinstance(inner, Op):
             constant = _told_apart(node, rules)
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, lru_cache
 
 from msgspec import Struct, field
@@ -146,7 +146,7 @@ def names_of(trace: Trace, view: View) -> Names:
         (deltas if layered else frozenset()) | deltas_over_time(trace),
         roles,
         trace.bases,
-        taken_by_functions(step.expr for step in trace.steps),
+        taken_by_functions(step.expr for step in trace.steps) | _of_one_i(trace.quantities),
         trace.states,
     )
 
@@ -155,6 +155,11 @@ def taken_by_functions(exprs: Iterable[Expr]) -> frozenset[str]:
     """The Greek letters that functions in the formulas are called by."""
     used = {node.name for expr in exprs for node in walk(expr) if isinstance(node, Op)}
     return frozenset(letter for name, letter in _CALLED.items() if name in used)
+
+
+def _of_one_i(ids: Collection[str]) -> frozenset[str]:
+    """What reads as a Greek letter and is none: xi beside xj."""
+    return frozenset({"xi"} if "xj" in ids else ())
 
 
 _CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}

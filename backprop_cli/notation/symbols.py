@@ -116,18 +116,26 @@ def symbol(naming: Naming, id: str) -> Symbol:
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in (read.name, read.by))
         return Symbol(Fraction(of, by, bare=True), "fraction")
     if read.part:
-        plain = symbol(naming, replace(read, part="").id)
-        if read.part == "ahead":
-            return Symbol(marked(plain.node, "bar"), plain.ending)
-        before = plain.node
-        ended = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
-        return Symbol(ended or row(Letter("Δ"), before), "raised")
+        return _moved(naming, id)
     if read.state:
         inner = Fenced("(", symbol(naming, read.name).node, ")")
         return Symbol(row(_state_letter(read.state), inner))
     if (reached := from_outside(id)) is not None:
         return Symbol(row(Letter("g"), Fenced("(", symbol(naming, reached).node, ")")))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def _moved(naming: Naming, id: str) -> Symbol:
+    """W⁺, ΔW and what else an update makes of a quantity; p_old is a name of the user's own."""
+    read = naming.read(id)
+    if read.part == "old" and not read.state:
+        return _plain(id, naming.latin)
+    plain = symbol(naming, replace(read, part="").id)
+    if read.part == "ahead":
+        return Symbol(marked(plain.node, "bar"), plain.ending)
+    before = plain.node
+    ended = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
+    return Symbol(ended or row(Letter("Δ"), before), "raised")
 
 
 def _is_named_below(node: Node) -> bool:
@@ -324,7 +332,7 @@ def _letter(word: str, latin: frozenset[str]) -> Node:
         return Letter(GREEK[word])
     for mark in _ACCENTS:
         base = word.removesuffix(mark).removesuffix("_")
-        if base != word and (len(base) == 1 or base in GREEK):
+        if word.endswith(mark) and (len(base) == 1 or base in GREEK):
             return Accent(Letter(GREEK.get(base, base)), mark)
     return written(word)
 

@@ -235,5 +235,20 @@ def _number(value: Fraction) -> Part:
         return Part(Number(str(value.numerator)))
     if Fraction(repr(float(value))) == value and value != Fraction(1, 2):
         return Part(Number(repr(float(value))))
-    over = nodes.Fraction(Number(str(value.numerator)), Number(str(value.denominator)), bare=True)
+    over = nodes.Fraction(*map(Number, _above_and_below(value)), bare=True)
     return Part(over, "fraction")
+
+
+_LONG = 1_000
+
+
+def _above_and_below(value: Fraction) -> tuple[str, str]:
+    """3.4318 over 3 for 17159 over 15000: below stands what makes it no decimal number."""
+    below = value.denominator
+    for prime in (2, 5) if below > _LONG else ():
+        while below % prime == 0:
+            below //= prime
+    above = value * below
+    if below <= _LONG and Fraction(repr(float(above))) == above:
+        return f"{float(above):.15g}", str(below)
+    return str(value.numerator), str(value.denominator)

@@ -24,7 +24,7 @@ from backprop_cli.problem.text.formula_texts import Scope, dialect, moved, parse
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
-from backprop_cli.problem.unrolled import Stated, hints, unrolled
+from backprop_cli.problem.unrolled import Stated, behind_the_last, hints, unrolled
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.trace import Given, OverTime, Unknown, side_by_side
 
@@ -36,6 +36,7 @@ AXES: dict[int, tuple[str, ...]] = {
     4: ("filter", "channel", "row", "column"),
 }
 
+_BACKWARDS = "the range the other way round, as 3..1 for 1..3"
 _LONGEST = 60  # characters of a formula that a message repeats
 
 
@@ -233,9 +234,6 @@ _MEAN = {"mean-squared-error": "mean squared error"}
 """Over what the mean is taken, outputs or samples, a formula does not say."""
 
 
-_BACKWARDS = "the range the other way round, as 3..1 for 1..3"
-
-
 def _equation(read: Equations, stated: Stated) -> None:
     name, text = stated.name, stated.text
     blanks = len(text.text) - len(text.text.lstrip())
@@ -258,6 +256,8 @@ def _equation(read: Equations, stated: Stated) -> None:
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
         shape = _shape(read, name, expr, text, stated.start)
+    if expr is not None and shape is not None and read.lengths:
+        shape = _unless_behind(read, expr, shape, moved(text.mark, stated.start))
     if not allowed:
         read.lost |= set() if name in read.known else {name}
         return
@@ -271,6 +271,15 @@ def _equation(read: Equations, stated: Stated) -> None:
     read.shapes[name] = shape
     rule, words = _called(expr, read, shape)
     read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
+
+
+def _unless_behind(read: Equations, expr: Expr, shape: Shape, mark: Mark) -> Shape | None:
+    """The shape; None, with a complaint, where a step takes what comes behind the last one."""
+    if (name := behind_the_last(expr, read.shapes, read.lengths)) is None:
+        return shape
+    message = f"{shown(name)} ends where the steps do, and here an entry behind its last is taken"
+    read.complaints.add(message, mark, "a size with more in it, as T+1 for x[t+1]")
+    return None
 
 
 def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:

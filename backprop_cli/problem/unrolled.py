@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.expr import Expr, Op, Sym, walk
 from backprop_cli.algebra.quantity import at_step, entry_id
-from backprop_cli.algebra.shapes import plus
+from backprop_cli.algebra.shapes import Shape, plus, put_in
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.problem_data import ForEach, Text
 from backprop_cli.problem.text.formula_texts import moved
@@ -187,3 +188,20 @@ def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tup
                 )
                 found[at_step(name, step)] = (said, row)
     return found
+
+
+def behind_the_last(
+    expr: Expr, shapes: Mapping[str, Shape], lengths: Mapping[str, int]
+) -> str | None:
+    """A quantity with a size in the number of steps, of which a step takes what there is not."""
+    steps = {letter: str(last) for letter, last in lengths.items()}
+    for node in walk(expr):
+        match node:
+            case Op("at", (Sym(name),)):
+                places = node.option("index")
+                assert isinstance(places, tuple), node
+                for place, size in zip(places, shapes[name], strict=False):
+                    end = put_in(str(size), steps)
+                    if isinstance(place, int) and end.isdecimal() and place >= int(end):
+                        return name
+    return None

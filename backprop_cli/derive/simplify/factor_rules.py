@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from backprop_cli.algebra.build import ONE, ZERO, levels
+from backprop_cli.algebra.build import ONE, ZERO, cut_by, levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, walk
 from backprop_cli.derive.simplify.monomials import (
     Monomial,
@@ -81,21 +81,11 @@ def _is_indicator(factor: Expr) -> bool:
 
 def _below_the_positive_part(factor: Expr, powers: Powers) -> Powers | None:
     """max(0, u) · 1{u > 0} is max(0, u): both are 0 at 0, whatever is taken there."""
-    match factor:
-        case Op("relu" | "positive_part", (u,)) if powers.get(factor, 0) >= 1:
-            for other in powers:
-                if _above(other, u) and powers[other] > 0:
-                    return {each: power for each, power in powers.items() if each != other}
+    for other in powers if powers.get(factor, 0) >= 1 else ():
+        is_mask = isinstance(other, Op) and other.name == "switch" and powers[other] > 0
+        if is_mask and cut_by(factor, other):
+            return {each: power for each, power in powers.items() if each != other}
     return None
-
-
-def _above(factor: Expr, u: Expr) -> bool:
-    return (
-        isinstance(factor, Op)
-        and factor.name == "switch"
-        and factor.args == (u,)
-        and levels(factor)[::2] == (0, 1)
-    )
 
 
 def _sign(factor: Expr) -> Expr | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from itertools import combinations, islice
 from typing import Final, TypeAlias
 
-from backprop_cli.algebra.build import ones
+from backprop_cli.algebra.build import ones, scaled
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -24,6 +25,7 @@ from backprop_cli.algebra.expr import (
     substitute,
     symbols,
     uses,
+    walk,
 )
 from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
@@ -84,6 +86,7 @@ def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
             yield from _of_sum(node.name, left, right)
         case Op(name, (_, _)) if name in _PRODUCTS:
             yield from _of_product(case, node)
+            yield from _of_two_numbers(case, node)
         case Op("div" | "ratio", (left, right)):
             yield from _of_quotient(case, left, right)
         case Op("neg", (inner,)) if place:
@@ -135,6 +138,28 @@ def _of_product(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "matmul":
         for part in with_terms_lost(case, node):
             yield "term-left-out", part
+
+
+def _of_two_numbers(case: Case, node: Op) -> Iterator[Change]:
+    """One of two numbers lost which a gradient has as one: 2/3 of 3.4318/3, from 1.7159 · 2/3."""
+    match node:
+        case Op("mul", (Num(whole), rest)) if case.by is not None:
+            numbers = case.kept("numbers", lambda: _numbers(case))
+            for one in numbers:
+                if abs(whole / one) in numbers:
+                    yield "factor-left-out", scaled(whole / one, rest)
+
+
+def _numbers(case: Case) -> frozenset[Fraction]:
+    """The numbers in the formulas that a gradient is taken through; 1 is no factor."""
+    found = {
+        abs(node.value)
+        for expr in case.model.definitions.values()
+        if case.by in symbols(expr)
+        for node in walk(expr)
+        if isinstance(node, Num)
+    }
+    return frozenset(found - {Fraction(0), Fraction(1)})
 
 
 def _left_out(case: Case, lost: Expr) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from backprop_cli.algebra.shapes import combined, is_formula
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.arrays import kind_of, read_values
 from backprop_cli.problem.problem_data import Text, Values
@@ -170,9 +171,13 @@ _by_size = partial(re.fullmatch, r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*")
 
 
 class Size(Struct, frozen=True):
-    """A size: a whole number above 0, or a letter; `listed` is what to write for a list."""
+    """A size: a whole number above 0, or a letter; `listed` is what to write for a list.
+
+    With `sums` it may be worked out, as T+1 or 2*d.
+    """
 
     listed: str | None = None
+    sums: bool = False
     words = "a whole number, at least 1, or a letter such as `N`"
 
     def read(self, node: Node, name: str, complaints: Complaints) -> int | str | None:
@@ -181,6 +186,10 @@ class Size(Struct, frozen=True):
                 return int(node.text)
             if is_name(node.text) and not node.empty:
                 return node.text
+            if self.sums and is_formula(joined := "".join(node.text.split())):
+                size = combined((1, joined))
+                if isinstance(size, str) or size > 0:
+                    return size
         unexpected(node, name, self, complaints, self._instead(node))
         return None
 

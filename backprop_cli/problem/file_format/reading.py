@@ -106,7 +106,7 @@ _NUMBERS, _NUMBERS_OR_LETTERS = (
     NamedOf(each, "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}")
     for each in (Numbers(deepest=4, masks=True), Numbers(letters=True, deepest=4, masks=True))
 )
-_SHAPE = ListOf(Size(), "a list of sizes, such as [M, N]", single=True)
+_SHAPE = ListOf(Size(sums=True), "a list of sizes, such as [M, N]", single=True)
 _TEXTS = {
     "title": "what the problem is called",
     "source": "where it is from",
