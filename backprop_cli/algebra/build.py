@@ -328,5 +328,6 @@ def cut_by(part: Expr, mask: Op) -> bool:
             | Op("maximum", (u, Num(0)))
         ):
             below, _, above = levels(mask)
-            return (below, above, mask.args[0]) in ((0, 1, u), (1, 0, neg(u)))
+            is_mask = mask.name == "switch"
+            return is_mask and (below, above, mask.args[0]) in ((0, 1, u), (1, 0, neg(u)))
     return False

@@ -235,7 +235,8 @@ def _number(value: Fraction) -> Part:
         return Part(Number(str(value.numerator)))
     if Fraction(repr(float(value))) == value and value != Fraction(1, 2):
         return Part(Number(repr(float(value))))
-    over = nodes.Fraction(*map(Number, _above_and_below(value)), bare=True)
+    above, below = map(Number, _above_and_below(value))
+    over = nodes.Fraction(above, below, bare=True)
     return Part(over, "fraction")
 
 

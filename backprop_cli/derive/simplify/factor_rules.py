@@ -82,8 +82,7 @@ def _is_indicator(factor: Expr) -> bool:
 def _below_the_positive_part(factor: Expr, powers: Powers) -> Powers | None:
     """max(0, u) · 1{u > 0} is max(0, u): both are 0 at 0, whatever is taken there."""
     for other in powers if powers.get(factor, 0) >= 1 else ():
-        is_mask = isinstance(other, Op) and other.name == "switch" and powers[other] > 0
-        if is_mask and cut_by(factor, other):
+        if powers[other] > 0 and isinstance(other, Op) and cut_by(factor, other):
             return {each: power for each, power in powers.items() if each != other}
     return None
 
