@@ -285,6 +285,8 @@ def _factored(node: Expr, rules: Rules, upstream: Upstream, terms: Terms) -> Exp
     if not is_sum(node):
         return node
     each = terms.of(node)
+    if all(isinstance(rest, Op) and rest.name == "place" for _, rest in each):
+        return node  # as many entries as there are steps, perhaps: each is one
     counted = Counter(name for _, rest in each for name in upstream.of(rest))
     for name in [name for name, times in counted.items() if times > 1]:
         found = _with_in_front(Sym(name), each, upstream, terms)
@@ -304,7 +306,8 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    return args[0] if node.name in {*QUOTIENTS, "spread", "place"} else frozenset()
+    alone = node.name == "place" and isinstance(node.args[0], Sym)  # g · e₃, of one entry
+    return args[0] if alone or node.name in {*QUOTIENTS, "spread"} else frozenset()
 
 
 def _with_in_front(
