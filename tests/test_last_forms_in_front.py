@@ -90,3 +90,12 @@ def test_a_long_fraction_is_a_decimal_number_over_a_whole_one() -> None:
     said = backprop.derive("1.7159 * tanh(2/3 * z)").render("text", width=100)
     assert "3.4318/3" in said
     assert "17159" not in said
+
+
+def test_rows_in_their_places_keep_their_gradient() -> None:
+    found = solved(
+        {"E": np.vstack([A, B[:2]]), "c": X}, "r = E[4,:]", "L = dot(c, r) + sum(r * E[1,:])"
+    )
+    wanted = np.zeros((5, 2))
+    wanted[3], wanted[0] = X + A[0], B[0]
+    np.testing.assert_allclose(found["dL/dE"], wanted, rtol=1e-12)

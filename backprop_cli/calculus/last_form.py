@@ -20,7 +20,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, is_sum, op
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.calculus.drawn_in_front import cut_once, in_front
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
 from backprop_cli.operations.record import Rules
@@ -306,8 +306,11 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    alone = node.name == "place" and isinstance(node.args[0], Sym)  # g · e₃, of one entry
-    return args[0] if alone or node.name in {*QUOTIENTS, "spread"} else frozenset()
+    if node.name == "place":  # g · e₃, where g is a number
+        places = node.option("index")
+        assert isinstance(places, tuple), node
+        return args[0] if isinstance(node.args[0], Sym) and all_known(places) else frozenset()
+    return args[0] if node.name in {*QUOTIENTS, "spread"} else frozenset()
 
 
 def _with_in_front(
