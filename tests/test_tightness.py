@@ -223,6 +223,39 @@ def test_a_weight_that_is_0_at_the_digits_in_use(
 
 
 @pytest.mark.parametrize(
+    ("typed", "beside", "verdict"),
+    [
+        # 0.84 goes to 0.8392, and 1.7 shows that one decimal is in use
+        (".8", "1.7", "imprecise"),
+        (".8", "1.667", "wrong"),
+        ("1", "1.7", "wrong"),
+        ("1", "1.667", "wrong"),
+    ],
+)
+def test_that_one_digit_of_a_weight_that_stays_is_no_work(
+    typed: str, beside: str, verdict: str
+) -> None:
+    assert judged_step("0.84", "0.001", f"u: {beside}, w_new: {typed}", 3) == verdict
+
+
+@pytest.mark.parametrize(
+    ("u", "z", "verdict"),
+    [
+        ("1.667", "-0.192", "wrong"),  # 0.452, of which .5 is too little
+        ("2.667", "-0.192", "wrong"),  # and another mistake elsewhere is no reason for it
+        ("1.667", "-0.192, v: 1.7", "wrong"),  # nor are few digits elsewhere
+        ("1.667", "0.192", "imprecise"),  # 0.548 of one's own
+    ],
+)
+def test_that_what_is_wrong_elsewhere_excuses_no_digits(u: str, z: str, verdict: str) -> None:
+    problem = """values: {a: 5, x: -0.192}
+equations: [u = a / 3, v = a / 3, z = x * 1, h = sigmoid(z)]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"u: {u}, z: {z}, h: .5")["h"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("old", "rate", "typed", "verdict"),
     [
         # 0.24 goes to 0.0888: one digit, but a change of 0.16 or 0.15, which are two
