@@ -442,9 +442,30 @@ EACH = (
     Loosened(
         "a weight may be 0 at digits that nothing shows",
         JUDGING + "few_digits.py",
-        "read = (significant(self.value, unit) >= 1) | self._is_shown(unit)",
-        "read = True",
+        "enough |= hidden & ~still & self._is_shown(unit)",
+        "enough |= hidden & ~still",
         TIGHT,
+    ),
+    Loosened(
+        "few digits anywhere are an excuse for what is near to nobody's",
+        JUDGING + "judge.py",
+        "lax = self.judge.any_imprecise_behind(self.name)",
+        "lax = True",
+        STEPS,
+    ),
+    Loosened(
+        "a mistake anywhere is an excuse for one digit",
+        JUDGING + "judge.py",
+        "if not reading.repaired and not self.judge.any_wrong_behind(self.name):",
+        "if not reading.repaired and not self.judge.judged:",
+        TIGHT,
+    ),
+    Loosened(
+        "what several short figures prove together takes half of the proof",
+        "grading/slips/wrong_quantity.py",
+        "_MOST_TOGETHER = 0.05",
+        "_MOST_TOGETHER = 0.1",
+        PARTS,
     ),
     Loosened(
         "a change has a digit more than it shows",

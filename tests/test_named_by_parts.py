@@ -436,3 +436,45 @@ def test_what_is_done_everywhere_goes_before_a_name_of_its_own(
 ) -> None:
     sheet = f"h1: -0.359, h2: -0.727, L: {loss}, {rest}"
     assert _names(TWO_STEPS_OF_TIME, sheet)["h2"] == names
+
+
+@pytest.mark.parametrize(
+    ("sheet", "named"),
+    [
+        ("r_1: .02", []),  # half of 0.0338 and half of 0.2592: each is too little
+        ("r_2: .13", []),
+        ("r_1: .02, r_2: .13", ["r_1", "r_2"]),
+        ("r_1: .02, r_2: .14", []),  # of which one is no half
+        ("r_1: .03, r_2: .13", []),
+        ("r_1: .02, r_2: .13, r_3: .91", []),  # nor is that, and what it is nobody can tell
+        ("r_1: .02, r_2: .13, r_3: .30", ["r_1", "r_2", "r_3"]),
+    ],
+)
+def test_what_several_short_figures_prove_together(sheet: str, named: list[str]) -> None:
+    problem = """values: {x: [0.37, 0.83, 1.21], t: 0.11}
+equations:
+- r_1 = 0.5 * (x[1] - t)**2
+- r_2 = 0.5 * (x[2] - t)**2
+- r_3 = 0.5 * (x[3] - t)**2
+grading: {precision: {decimals: 2}}
+"""
+    found = _names(problem, sheet)
+    assert [name for name, slips in found.items() if "factor-two" in slips] == named
+
+
+@pytest.mark.parametrize(
+    ("second", "typed", "named"),
+    [
+        ("0.83", ".13", True),
+        ("0.57", ".05", True),  # .02 and .05 would both be halves once in twenty times
+        ("0.47", ".03", False),  # .02 and .03 once in twelve
+        ("0.37", ".02", False),  # and the same number twice proves no more than once
+    ],
+)
+def test_how_much_short_figures_prove_together(second: str, typed: str, named: bool) -> None:
+    problem = f"""values: {{x: [0.37, {second}], t: 0.11}}
+equations: ["r_1 = 0.5 * (x[1] - t)**2", "r_2 = 0.5 * (x[2] - t)**2"]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = _names(problem, f"r_1: .02, r_2: {typed}")
+    assert [found[name] == ("factor-two",) for name in ("r_1", "r_2")] == [named, named]
