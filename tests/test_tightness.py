@@ -223,6 +223,25 @@ def test_a_weight_that_is_0_at_the_digits_in_use(
 
 
 @pytest.mark.parametrize(
+    ("less", "typed", "verdict"),
+    [
+        # a first step of AdaGrad is the rate but for its ε: 0.5 + 0.05 (1 - 1e-9) is cut off
+        ("1.8e-10", ".549", "imprecise"),
+        ("1.8e-10", ".55", "correct"),
+        ("1.8e-10", ".548", "wrong"),
+        ("0", ".549", "wrong"),  # 0.55 is never cut off to 0.549
+        ("1e-13", ".549", "wrong"),  # and that is the noise of a calculator
+    ],
+)
+def test_few_digits_cut_off_next_to_a_short_number(less: str, typed: str, verdict: str) -> None:
+    problem = f"""values: {{a: 0.55, e: {less}}}
+equations: [u = a - e]
+grading: {{precision: {{decimals: 4}}}}
+"""
+    assert graded(problem, f"u: {typed}")["u"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("typed", "beside", "verdict"),
     [
         # 0.84 goes to 0.8392, and 1.7 shows that one decimal is in use

@@ -25,6 +25,7 @@ from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, coar
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
+    below_far_end,
     how_right,
     is_far,
     is_right,
@@ -255,6 +256,7 @@ class _One:
         before = self.judge.standing.before(self.name)
         for interval, unit in few.readings():
             right = meets(interval, point(self.truth))
+            right |= below_far_end(few.value, unit, self.truth)  # cut off, 0.549 for 0.55 - 2e-10
             right &= few.may_be(unit, self._expected(True), before, self.verdicts)
             self._decide(self.open & right, "imprecise")
         # Beside entries of few digits those that have enough may have come of as few.
