@@ -223,6 +223,30 @@ def test_a_weight_that_is_0_at_the_digits_in_use(
 
 
 @pytest.mark.parametrize(
+    ("gradient", "verdict"),
+    [
+        ("-.08", "imprecise"),  # -0.58 · 0.18 · 0.82 is -0.086, cut off
+        ("-.09", "imprecise"),
+        ("-.06", "wrong"),
+        ("-.004", "correct"),  # the true one
+    ],
+)
+def test_that_what_follows_imprecisely_from_a_mistake_still_does(
+    gradient: str, verdict: str
+) -> None:
+    """h has lost its sign, and all that comes of it has two digits, where three are asked."""
+    problem = """values: {a: [-1.48], c: [-1.4], y: [-0.18]}
+equations: [o = sigmoid(a), h = o * tanh(c), L = sum((h - y)^2)]
+train: [a, c]
+update: {rule: sgd, learning_rate: 0.1}
+grading: {precision: {decimals: 3}}
+"""
+    sheet = "o: .18, h: .15, L: .10, dL/dh: .66, dL/do: -.58"
+    found = graded(problem, f"{sheet}, dL/da: {gradient}")
+    assert (found["h"].verdict, found["dL/da"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
     ("less", "typed", "verdict"),
     [
         # a first step of AdaGrad is the rate but for its ε: 0.5 + 0.05 (1 - 1e-9) is cut off

@@ -157,8 +157,8 @@ class Judge:
         return self._sources[name]
 
     def any_wrong_behind(self, name: str) -> bool:
-        """Whether anything was wrong so far that a quantity may be worked out from, in any way."""
-        return any(judged.misleads for judged in self._judged_behind(name))
+        """Whether a quantity may be worked out from what is wrong, or from what follows from it."""
+        return any(judged.misleads or judged.follows for judged in self._judged_behind(name))
 
     def any_imprecise_behind(self, name: str) -> bool:
         """Whether anything of it had too few digits: what stands elsewhere is no excuse here."""
