@@ -461,6 +461,13 @@ EACH = (
         TIGHT,
     ),
     Loosened(
+        "digits misread again and again take half of the proof",
+        "grading/slips/misread.py",
+        "_AGAIN_AND_AGAIN: Final = 0.5",
+        "_AGAIN_AND_AGAIN: Final = 1.0",
+        PARTS,
+    ),
+    Loosened(
         "what several short figures prove together takes half of the proof",
         "grading/slips/wrong_quantity.py",
         "_MOST_TOGETHER = 0.05",

@@ -226,6 +226,51 @@ grading: {{precision: {{decimals: 2}}}}
     assert "digit-misread" not in _names(problem, f"z: 132.28, r: {typed}")["r"]
 
 
+@pytest.mark.parametrize(
+    ("r", "typed", "once", "twice"),
+    [
+        (0.81, "0.86", True, True),
+        (0.31, "0.35", False, True),  # eighteen numbers of about 70
+        (0.11, "0.15", False, False),  # of about 30
+        (0.31, "0.26", False, False),  # and that is another in two digits
+    ],
+)
+def test_who_misreads_digits_again_and_again(r: float, typed: str, once: bool, twice: bool) -> None:
+    problem = f"""values: {{a: 132.28, c: 145.37, v: [1, 2], u: [{r - 2}, 1]}}
+equations: [z = a * 1, y = c * 1, r = v @ u]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    for y, named in (("145.37", once), ("195.37", twice)):
+        found = _names(problem, f"z: 172.28, y: {y}, r: {typed}")
+        assert ("digit-misread" in found["r"]) == named
+
+
+RECURRENT = """values: {x: [-0.7, -0.76], h0: 1.0, w: -0.1, u: 0.5, b: -1.5, y: 0.46}
+equations:
+- h1 = tanh(w * x[1] + u * h0 + b)
+- h2 = tanh(w * x[2] + u * h1 + b)
+- L = (h2 - y)^2 / 2
+train: [w, u, b]
+update: {rule: sgd, learning_rate: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sheet", "b", "named"),
+    [
+        ("h1: -0.731, h2: -0.946, dL/dh2: -1.406, dL/dh1: -0.074, dL/db: -.182", "-1.5", True),
+        ("h1: -0.731, h2: -0.946, dL/dh2: -1.406, dL/dh1: -0.074, dL/db: -.182", "-1.6", False),
+        ("h1: -0.73, h2: -0.95, dL/dh2: -1.4, dL/dh1: -0.07, dL/db: -.18", "-1.5", False),
+    ],
+)
+def test_that_a_number_left_as_it_was_has_the_digits_of_the_sheet(
+    sheet: str, b: str, named: bool
+) -> None:
+    """-1.409 it should be; of a sheet in two digits -1.5 is no proof."""
+    found = _names(RECURRENT, f"{sheet}, b_new: {b}")["b_new"]
+    assert ("bias-not-updated" in found) == named
+
+
 NEXT_STATE = """values: {x_1: [1, 0.5], x_2: [0, 1], h_0: [0, 0], U: "0.5 -0.3; 0.1 0.8",
   W: "0.2 0.4; -0.5 0.3", b: [0.1, -0.1]}
 equations:

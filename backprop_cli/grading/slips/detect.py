@@ -167,7 +167,8 @@ class Detector:
             else self._met(wrong, some, some, _MOST_BY_CHANCE, meant=False)
         )
         if not found and "digit-misread" in made:
-            found = ["digit-misread"] if misread_again(self.judge, wrong) else []
+            often = "digit-misread" in usual
+            found = ["digit-misread"] if misread_again(self.judge, wrong, often=often) else []
         return most_telling(said_best(found))
 
     def _copies(self, wrong: Wrong) -> list[str]:

@@ -43,7 +43,8 @@ _FEWER: Final = 8
 """So many times fewer of the digits tried may move an entry about as far as it is off."""
 
 _AGAIN: Final = 0.15
-"""The same for who has done it elsewhere on the sheet."""
+_AGAIN_AND_AGAIN: Final = 0.5
+"""The same for who has done it elsewhere on the sheet, once or several times."""
 
 
 def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
@@ -111,9 +112,9 @@ def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
     return replace(wrong, old=old)
 
 
-def misread_again(judge: Judge, wrong: Wrong) -> bool:
-    """Whether one digit of its own was misread, for who has misread another on the sheet."""
-    return own_digit(judge, wrong, again=True) <= _AGAIN
+def misread_again(judge: Judge, wrong: Wrong, *, often: bool) -> bool:
+    """Whether one digit of its own was misread, for who has misread another, or several."""
+    return own_digit(judge, wrong, again=True) <= (_AGAIN_AND_AGAIN if often else _AGAIN)
 
 
 def own_digit(judge: Judge, wrong: Wrong, *, again: bool = False) -> float:
