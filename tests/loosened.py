@@ -449,7 +449,7 @@ EACH = (
     Loosened(
         "few digits anywhere are an excuse for what is near to nobody's",
         JUDGING + "judge.py",
-        "lax = self.judge.any_imprecise_behind(self.name)",
+        "lax = self.judge.any_vague_behind(self.name)",
         "lax = True",
         STEPS,
     ),

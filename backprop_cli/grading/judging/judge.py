@@ -117,7 +117,9 @@ class Judge:
         cut = one.cut_off()
         reason = cut or self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
-        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None)
+        few = few_digits.FewDigits.of(one.written, one.truth, self.key).few
+        vague = judged.is_vague or some(few & (one.verdicts == "wrong"))
+        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None, is_vague=vague)
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -160,8 +162,8 @@ class Judge:
         """Whether a quantity may be worked out from what is wrong, or from what follows from it."""
         return any(judged.misleads or judged.follows for judged in self._judged_behind(name))
 
-    def any_imprecise_behind(self, name: str) -> bool:
-        """Whether anything of it had too few digits: what stands elsewhere is no excuse here."""
+    def any_vague_behind(self, name: str) -> bool:
+        """Whether anything of it has too few digits: what stands elsewhere is no excuse here."""
         return any(judged.is_vague for judged in self._judged_behind(name))
 
     def _judged_behind(self, name: str) -> Iterator[Judged]:
@@ -248,7 +250,7 @@ class _One:
         if not some(self.open):
             return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.digits.shown)
-        lax = self.judge.any_imprecise_behind(self.name)
+        lax = self.judge.any_vague_behind(self.name)
         if not (few.any or lax or self.judge.digits.of_two):
             return
         if self.name in self.judge.uniform.proves_nothing:
