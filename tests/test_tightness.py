@@ -247,19 +247,20 @@ grading: {precision: {decimals: 3}}
 
 
 @pytest.mark.parametrize(
-    ("mistake", "gradient", "verdict"),
+    ("p", "mistake", "gradient", "verdict"),
     [
-        ("[.060, .125, .435]", ".621", "imprecise"),  # 0.0607 + 0.1256 + 0.4354, cut off
-        ("[.060, .125, .435]", ".6223", "imprecise"),
-        ("[.060, .125, .435]", ".630", "wrong"),
-        ("[.0600, .1250, .4350]", ".621", "wrong"),  # which is 0.6200
-        ("[.0600, .1250, .4350]", ".6200", "carried"),
+        # 0.0607 + 0.1256 + 0.4354, cut off, where p has no more digits, either
+        ("[.060, .125, .435]", "[.060, .125, .435]", ".621", "imprecise"),
+        ("[.060, .125, .435]", "[.060, .125, .435]", ".630", "wrong"),
+        ("[.0607, .1256, .4354]", "[.060, .125, .435]", ".621", "wrong"),
+        ("[.060, .125, .435]", "[.0600, .1250, .4350]", ".621", "wrong"),  # which is 0.6200
+        ("[.060, .125, .435]", "[.0600, .1250, .4350]", ".6200", "carried"),
     ],
 )
 def test_what_follows_from_a_mistake_in_few_digits(
-    mistake: str, gradient: str, verdict: str
+    p: str, mistake: str, gradient: str, verdict: str
 ) -> None:
-    """All else has four decimals, as they are asked for."""
+    """Four decimals are asked."""
     problem = """values: {X: [[-1.47], [-0.67], [1.01]], w: [1.0], b: -1.27, y: [0.0, 0.0, 1.0]}
 equations:
 - z = X @ w + b
@@ -268,7 +269,7 @@ equations:
 train: [w, b]
 grading: {precision: {decimals: 4}}
 """
-    sheet = "z: [-2.74, -1.94, -.26], p: [.0607, .1256, .4354], dL/dp: [.3549, .3812, -.7656]"
+    sheet = f"z: [-2.74, -1.94, -.26], p: {p}, dL/dp: [.3549, .3812, -.7656]"
     found = graded(problem, f"{sheet}, dL/dz: {mistake}, dL/db: {gradient}")
     assert (found["dL/dz"].verdict, found["dL/db"].verdict) == ("wrong", verdict)
 

@@ -118,8 +118,8 @@ class Judge:
         reason = cut or self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
         few = few_digits.FewDigits.of(one.written, one.truth, self.key).few
-        vague = judged.is_vague or some(few & (one.verdicts == "wrong"))
-        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None, is_vague=vague)
+        short = some(few & (one.verdicts == "wrong"))
+        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None, is_short=short)
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -163,8 +163,13 @@ class Judge:
         return any(judged.misleads or judged.follows for judged in self._judged_behind(name))
 
     def any_vague_behind(self, name: str) -> bool:
-        """Whether anything of it has too few digits: what stands elsewhere is no excuse here."""
-        return any(judged.is_vague for judged in self._judged_behind(name))
+        """Whether anything of it has too few digits: what stands elsewhere is no excuse here.
+
+        A mistake has them where something that is none shows that they are in use.
+        """
+        shown = any(judged.is_vague for judged in self.judged.values())
+        behind = self._judged_behind(name) if shown else ()
+        return any(judged.is_vague or judged.is_short for judged in behind)
 
     def _judged_behind(self, name: str) -> Iterator[Judged]:
         sheets = (self.standing, *((self.afresh,) if name in self.key.again else ()))
