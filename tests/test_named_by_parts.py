@@ -226,6 +226,51 @@ grading: {{precision: {{decimals: 2}}}}
     assert "digit-misread" not in _names(problem, f"z: 132.28, r: {typed}")["r"]
 
 
+@pytest.mark.parametrize(
+    ("r", "typed", "once", "twice"),
+    [
+        (0.81, "0.86", True, True),
+        (0.31, "0.35", False, True),  # eighteen numbers of about 70
+        (0.11, "0.15", False, False),  # of about 30
+        (0.31, "0.26", False, False),  # and that is another in two digits
+    ],
+)
+def test_who_misreads_digits_again_and_again(r: float, typed: str, once: bool, twice: bool) -> None:
+    problem = f"""values: {{a: 132.28, c: 145.37, v: [1, 2], u: [{r - 2}, 1]}}
+equations: [z = a * 1, y = c * 1, r = v @ u]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    for y, named in (("145.37", once), ("195.37", twice)):
+        found = _names(problem, f"z: 172.28, y: {y}, r: {typed}")
+        assert ("digit-misread" in found["r"]) == named
+
+
+RECURRENT = """values: {x: [-0.7, -0.76], h0: 1.0, w: -0.1, u: 0.5, b: -1.5, y: 0.46}
+equations:
+- h1 = tanh(w * x[1] + u * h0 + b)
+- h2 = tanh(w * x[2] + u * h1 + b)
+- L = (h2 - y)^2 / 2
+train: [w, u, b]
+update: {rule: sgd, learning_rate: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sheet", "b", "named"),
+    [
+        ("h1: -0.731, h2: -0.946, dL/dh2: -1.406, dL/dh1: -0.074, dL/db: -.182", "-1.5", True),
+        ("h1: -0.731, h2: -0.946, dL/dh2: -1.406, dL/dh1: -0.074, dL/db: -.182", "-1.6", False),
+        ("h1: -0.73, h2: -0.95, dL/dh2: -1.4, dL/dh1: -0.07, dL/db: -.18", "-1.5", False),
+    ],
+)
+def test_that_a_number_left_as_it_was_has_the_digits_of_the_sheet(
+    sheet: str, b: str, named: bool
+) -> None:
+    """-1.409 it should be; of a sheet in two digits -1.5 is no proof."""
+    found = _names(RECURRENT, f"{sheet}, b_new: {b}")["b_new"]
+    assert ("bias-not-updated" in found) == named
+
+
 NEXT_STATE = """values: {x_1: [1, 0.5], x_2: [0, 1], h_0: [0, 0], U: "0.5 -0.3; 0.1 0.8",
   W: "0.2 0.4; -0.5 0.3", b: [0.1, -0.1]}
 equations:
@@ -436,3 +481,45 @@ def test_what_is_done_everywhere_goes_before_a_name_of_its_own(
 ) -> None:
     sheet = f"h1: -0.359, h2: -0.727, L: {loss}, {rest}"
     assert _names(TWO_STEPS_OF_TIME, sheet)["h2"] == names
+
+
+@pytest.mark.parametrize(
+    ("sheet", "named"),
+    [
+        ("r_1: .02", []),  # half of 0.0338 and half of 0.2592: each is too little
+        ("r_2: .13", []),
+        ("r_1: .02, r_2: .13", ["r_1", "r_2"]),
+        ("r_1: .02, r_2: .14", []),  # of which one is no half
+        ("r_1: .03, r_2: .13", []),
+        ("r_1: .02, r_2: .13, r_3: .91", []),  # nor is that, and what it is nobody can tell
+        ("r_1: .02, r_2: .13, r_3: .30", ["r_1", "r_2", "r_3"]),
+    ],
+)
+def test_what_several_short_figures_prove_together(sheet: str, named: list[str]) -> None:
+    problem = """values: {x: [0.37, 0.83, 1.21], t: 0.11}
+equations:
+- r_1 = 0.5 * (x[1] - t)**2
+- r_2 = 0.5 * (x[2] - t)**2
+- r_3 = 0.5 * (x[3] - t)**2
+grading: {precision: {decimals: 2}}
+"""
+    found = _names(problem, sheet)
+    assert [name for name, slips in found.items() if "factor-two" in slips] == named
+
+
+@pytest.mark.parametrize(
+    ("second", "typed", "named"),
+    [
+        ("0.83", ".13", True),
+        ("0.57", ".05", True),  # .02 and .05 would both be halves once in twenty times
+        ("0.47", ".03", False),  # .02 and .03 once in twelve
+        ("0.37", ".02", False),  # and the same number twice proves no more than once
+    ],
+)
+def test_how_much_short_figures_prove_together(second: str, typed: str, named: bool) -> None:
+    problem = f"""values: {{x: [0.37, {second}], t: 0.11}}
+equations: ["r_1 = 0.5 * (x[1] - t)**2", "r_2 = 0.5 * (x[2] - t)**2"]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = _names(problem, f"r_1: .02, r_2: {typed}")
+    assert [found[name] == ("factor-two",) for name in ("r_1", "r_2")] == [named, named]

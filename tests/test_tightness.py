@@ -223,6 +223,110 @@ def test_a_weight_that_is_0_at_the_digits_in_use(
 
 
 @pytest.mark.parametrize(
+    ("gradient", "verdict"),
+    [
+        ("-.08", "imprecise"),  # -0.58 · 0.18 · 0.82 is -0.086, cut off
+        ("-.09", "imprecise"),
+        ("-.06", "wrong"),
+        ("-.004", "correct"),  # the true one
+    ],
+)
+def test_that_what_follows_imprecisely_from_a_mistake_still_does(
+    gradient: str, verdict: str
+) -> None:
+    """h has lost its sign, and all that comes of it has two digits, where three are asked."""
+    problem = """values: {a: [-1.48], c: [-1.4], y: [-0.18]}
+equations: [o = sigmoid(a), h = o * tanh(c), L = sum((h - y)^2)]
+train: [a, c]
+update: {rule: sgd, learning_rate: 0.1}
+grading: {precision: {decimals: 3}}
+"""
+    sheet = "o: .18, h: .15, L: .10, dL/dh: .66, dL/do: -.58"
+    found = graded(problem, f"{sheet}, dL/da: {gradient}")
+    assert (found["h"].verdict, found["dL/da"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("p", "mistake", "gradient", "verdict"),
+    [
+        # 0.0607 + 0.1256 + 0.4354, cut off, where p has no more digits, either
+        ("[.060, .125, .435]", "[.060, .125, .435]", ".621", "imprecise"),
+        ("[.060, .125, .435]", "[.060, .125, .435]", ".630", "wrong"),
+        ("[.0607, .1256, .4354]", "[.060, .125, .435]", ".621", "wrong"),
+        ("[.060, .125, .435]", "[.0600, .1250, .4350]", ".621", "wrong"),  # which is 0.6200
+        ("[.060, .125, .435]", "[.0600, .1250, .4350]", ".6200", "carried"),
+    ],
+)
+def test_what_follows_from_a_mistake_in_few_digits(
+    p: str, mistake: str, gradient: str, verdict: str
+) -> None:
+    """Four decimals are asked."""
+    problem = """values: {X: [[-1.47], [-0.67], [1.01]], w: [1.0], b: -1.27, y: [0.0, 0.0, 1.0]}
+equations:
+- z = X @ w + b
+- p = sigmoid(z)
+- L = mean(-y * ln(p) - (1 - y) * ln(1 - p))
+train: [w, b]
+grading: {precision: {decimals: 4}}
+"""
+    sheet = f"z: [-2.74, -1.94, -.26], p: {p}, dL/dp: [.3549, .3812, -.7656]"
+    found = graded(problem, f"{sheet}, dL/dz: {mistake}, dL/db: {gradient}")
+    assert (found["dL/dz"].verdict, found["dL/db"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("less", "typed", "verdict"),
+    [
+        # a first step of AdaGrad is the rate but for its ε: 0.5 + 0.05 (1 - 1e-9) is cut off
+        ("1.8e-10", ".549", "imprecise"),
+        ("1.8e-10", ".55", "correct"),
+        ("1.8e-10", ".548", "wrong"),
+        ("0", ".549", "wrong"),  # 0.55 is never cut off to 0.549
+        ("1e-13", ".549", "wrong"),  # and that is the noise of a calculator
+    ],
+)
+def test_few_digits_cut_off_next_to_a_short_number(less: str, typed: str, verdict: str) -> None:
+    problem = f"""values: {{a: 0.55, e: {less}}}
+equations: [u = a - e]
+grading: {{precision: {{decimals: 4}}}}
+"""
+    assert graded(problem, f"u: {typed}")["u"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside", "verdict"),
+    [
+        # 0.84 goes to 0.8392, and 1.7 shows that one decimal is in use
+        (".8", "1.7", "imprecise"),
+        (".8", "1.667", "wrong"),
+        ("1", "1.7", "wrong"),
+        ("1", "1.667", "wrong"),
+    ],
+)
+def test_that_one_digit_of_a_weight_that_stays_is_no_work(
+    typed: str, beside: str, verdict: str
+) -> None:
+    assert judged_step("0.84", "0.001", f"u: {beside}, w_new: {typed}", 3) == verdict
+
+
+@pytest.mark.parametrize(
+    ("u", "z", "verdict"),
+    [
+        ("1.667", "-0.192", "wrong"),  # 0.452, of which .5 is too little
+        ("2.667", "-0.192", "wrong"),  # and another mistake elsewhere is no reason for it
+        ("1.667", "-0.192, v: 1.7", "wrong"),  # nor are few digits elsewhere
+        ("1.667", "0.192", "imprecise"),  # 0.548 of one's own
+    ],
+)
+def test_that_what_is_wrong_elsewhere_excuses_no_digits(u: str, z: str, verdict: str) -> None:
+    problem = """values: {a: 5, x: -0.192}
+equations: [u = a / 3, v = a / 3, z = x * 1, h = sigmoid(z)]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"u: {u}, z: {z}, h: .5")["h"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("old", "rate", "typed", "verdict"),
     [
         # 0.24 goes to 0.0888: one digit, but a change of 0.16 or 0.15, which are two

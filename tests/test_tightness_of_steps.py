@@ -546,6 +546,24 @@ def test_that_the_old_loss_is_no_rounding_of_the_new_one(new: str, verdict: str)
 
 
 @pytest.mark.parametrize(
+    ("beside", "last", "verdict"),
+    [
+        ("[1.97, .928, -.989]", "0.976", "wrong"),
+        ("[2.0, .93, -.99]", "0.976", "wrong"),  # few digits, and nothing of the new loss
+        ("[1.97, .928, -.989]", "0.98", "imprecise"),  # but of a weight that it is worked out from
+    ],
+)
+def test_that_few_digits_elsewhere_are_no_room(beside: str, last: str, verdict: str) -> None:
+    """2.84 is in the range of all roundings, and near to nobody's: that is from 2.78 to 2.83."""
+    weights = (
+        "W1_new: [[0.715], [-1.34], [-0.121], [-1.30], [-0.0369]], "
+        f"W2_new: [[-0.259, -0.703, -1.30], [1.23, 1.34, {last}]]"
+    )
+    sheet = f"L: 2.85, dL/dYhat: {beside}, {weights}, L_new: 2.84"
+    assert graded(NEAR_LOSSES, sheet)["L_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("new", "verdict"), [("0.966", "correct"), ("0.968", "correct"), ("0.984", "wrong")]
 )
 def test_that_ones_own_old_loss_is_no_new_one_either(new: str, verdict: str) -> None:

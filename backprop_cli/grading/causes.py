@@ -13,9 +13,8 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin, Sheet
 from backprop_cli.grading.sheets.typed_arrays import texts
 from backprop_cli.grading.slips.detect import Detector
-from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.program_detect import ProgramDetector
-from backprop_cli.grading.slips.wrong_quantity import Wrong, most_telling
+from backprop_cli.grading.slips.wrong_quantity import Wrong, most_telling, together
 
 _EACH_FORMULA: Final = 7
 """Operations in the time of a wrong formula, which has most of its parts from the others."""
@@ -53,7 +52,7 @@ class Causes:
         elsewhere = self.usual if alone else self.made
         again: tuple[str, ...] = ()
         if elsewhere.isdisjoint(alone):
-            again = self.detector.again(self.wrong(name), elsewhere)
+            again = self.detector.again(self.wrong(name), elsewhere, self.usual)
         return (most_telling([*again, *alone]), None) if again else (alone, origin)
 
     def alone(self, name: str) -> Found:
@@ -82,9 +81,12 @@ class Causes:
     def usual(self) -> frozenset[str]:
         """Those of which two quantities are proof, or several are together."""
         found = frozenset(slip for slip, times in self.proofs.items() if times > 1)
+        if not isinstance(self.detector, Detector):
+            return found
         nameless = (name for name, slips in self.each_alone.items() if not slips)
-        rest = [self.wrong(name) for name in nameless if name not in self.left]
-        return found | {"digit-misread"} if misread_often(self.judge, rest) else found
+        rest = (self.wrong(name) for name in nameless if name not in self.left)
+        apart = {one.moved: one for one in rest}
+        return found | together(map(self.detector.chances, apart.values()))
 
     @cached_property
     def proofs(self) -> Counter[str]:

@@ -185,6 +185,8 @@ class Judged(Struct, frozen=True):
     """Whether anything in it is wrong, or follows from what is."""
     is_vague: bool = False
     """Whether anything in it has too few digits."""
+    is_short: bool = False
+    """Whether anything that is wrong in it has."""
     follows: bool = False
     """Whether some entry is accepted only because it follows from a wrong value."""
     idle: str | None = None

@@ -108,8 +108,7 @@ class FewDigits(Struct, frozen=True):
         if old is not None:  # more digits than the old one has: then it was looked at
             enough = np.where(still, self.unit < _own_unit(old) * (1 - 1e-9), enough)
             hidden = np.abs(expected - old) < self.asked  # nobody sees that it moved
-            read = (significant(self.value, unit) >= 1) | self._is_shown(unit)
-            enough |= hidden & ~still & read
+            enough |= hidden & ~still & self._is_shown(unit)
         small = np.abs(expected - base) < unit
         return np.asarray(self.few & (enough | beside) & (small | ~still))
 

@@ -8,7 +8,7 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
@@ -25,6 +25,7 @@ from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, coar
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
+    below_far_end,
     how_right,
     is_far,
     is_right,
@@ -116,7 +117,9 @@ class Judge:
         cut = one.cut_off()
         reason = cut or self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
-        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None)
+        few = few_digits.FewDigits.of(one.written, one.truth, self.key).few
+        short = some(few & (one.verdicts == "wrong"))
+        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None, is_short=short)
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -155,18 +158,23 @@ class Judge:
             self._sources[name] = self.sheet.sources_of(self.key.uses.get(name, ()), self.key)
         return self._sources[name]
 
-    def any_wrong(self) -> bool:
-        """Whether anything was wrong so far that something could have been worked out from."""
-        return any(judged.misleads for judged in self.judged.values())
-
-    def any_imprecise(self) -> bool:
-        """Whether anything had too few digits so far."""
-        return any(judged.is_vague for judged in self.judged.values())
-
     def any_wrong_behind(self, name: str) -> bool:
-        """Whether anything is wrong among the nearest that stands behind a quantity."""
-        judged = (self.judged[source] for source in self.sources(name) if source in self.judged)
-        return any(one.misleads for one in judged)
+        """Whether a quantity may be worked out from what is wrong, or from what follows from it."""
+        return any(judged.misleads or judged.follows for judged in self._judged_behind(name))
+
+    def any_vague_behind(self, name: str) -> bool:
+        """Whether anything of it has too few digits: what stands elsewhere is no excuse here.
+
+        A mistake has them where something that is none shows that they are in use.
+        """
+        shown = any(judged.is_vague for judged in self.judged.values())
+        behind = self._judged_behind(name) if shown else ()
+        return any(judged.is_vague or judged.is_short for judged in behind)
+
+    def _judged_behind(self, name: str) -> Iterator[Judged]:
+        sheets = (self.standing, *((self.afresh,) if name in self.key.again else ()))
+        found = (used for sheet in sheets for used in sheet.behind(name))
+        return (self.judged[used] for used in found if used in self.judged)
 
 
 class _One:
@@ -216,7 +224,7 @@ class _One:
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
         carried = self.typed
-        if self.key.unit.significant and self.judge.any_wrong():
+        if self.key.unit.significant and self.judge.any_wrong_behind(self.name):
             carried = self.judge.standing.typed_beside(self.name, self._own)
         wanted = {True: Wanted(self.typed, "correct"), False: Wanted(carried, "carried")}
         if self.name in self.judge.uniform.proves_nothing:
@@ -247,17 +255,18 @@ class _One:
         if not some(self.open):
             return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.digits.shown)
-        if not (few.any or self.judge.any_imprecise() or self.judge.digits.of_two):
+        lax = self.judge.any_vague_behind(self.name)
+        if not (few.any or lax or self.judge.digits.of_two):
             return
         if self.name in self.judge.uniform.proves_nothing:
             return
         before = self.judge.standing.before(self.name)
         for interval, unit in few.readings():
             right = meets(interval, point(self.truth))
+            right |= below_far_end(few.value, unit, self.truth)  # cut off, 0.549 for 0.55 - 2e-10
             right &= few.may_be(unit, self._expected(True), before, self.verdicts)
             self._decide(self.open & right, "imprecise")
         # Beside entries of few digits those that have enough may have come of as few.
-        lax = self.judge.any_imprecise()
         along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
         for repaired in (True, False):
             wanted = [along]
@@ -305,7 +314,7 @@ class _One:
         for reading in readings:
             if not any(some(self.open & one.allowed) for one in wanted):
                 return
-            if not reading.repaired and not self.judge.any_wrong():
+            if not reading.repaired and not self.judge.any_wrong_behind(self.name):
                 return
             if reading.unit is not None and self.judge.effort.is_over:
                 self.is_cut = True

@@ -60,6 +60,7 @@ class Standing(Struct):
     _right: dict[str, Interval] = field(default_factory=dict)
     _calculators: dict[_Person, Calculator] = field(default_factory=dict)
     _by_number: dict[int, Standing] = field(default_factory=dict)
+    _behind: dict[str, frozenset[str]] = field(default_factory=dict)
     _left: dict[Hashable, Expr] = field(default_factory=dict)  # counted, and not worked out
     _seen: int = 0
     _vague: bool = False  # whether any number seen so far has too few digits
@@ -105,6 +106,19 @@ class Standing(Struct):
             key = replace(self.key, _firsts=firsts)
             self._by_number[number] = Standing(key, self.written, self.judged)
         return self._by_number[number]
+
+    def behind(self, name: str) -> frozenset[str]:
+        """What a quantity may be worked out from, by any formula, back to where all is written."""
+        if name not in self._behind:
+            found: set[str] = set()
+            open_ = [name]
+            while open_:
+                ways = self.key.formulas.get(open_.pop(), ())
+                used = {one for way in ways for one in in_order(way).names} - found
+                found |= used
+                open_ += [one for one in used if self.key.is_computed(one, self.written)]
+            self._behind[name] = frozenset(found)
+        return self._behind[name]
 
     # A name ---------------------------------------------------------------------------------------
 

@@ -174,7 +174,7 @@ _NOISE = 1e-12
 """What a program prints for a 0 that it worked out."""
 
 
-def _below_far_end(value: Array, unit: Array, truth: Array) -> Mask:
+def below_far_end(value: Array, unit: Array, truth: Array) -> Mask:
     """Where a truth next to the far end is below it all the same: 0.999 for σ(24) = 1 - 4e-11."""
     end = np.abs(value) + unit
     gap = end - np.abs(truth)
@@ -205,7 +205,7 @@ def is_right(
         near = (np.abs(value - truth) <= typed / 2) | ((truth == 0) & (np.abs(value) < _NOISE))
         return near, near
     unit = finer(value, typed, truth, asked)
-    at_digits = meets(standing_for(value, unit), point(truth)) | _below_far_end(value, unit, truth)
+    at_digits = meets(standing_for(value, unit), point(truth)) | below_far_end(value, unit, truth)
     at_digits |= (truth == 0) & (np.abs(value) < _NOISE)
     if assumed:
         return at_digits, at_digits

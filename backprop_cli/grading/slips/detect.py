@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,7 +17,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.as_meant import Gives, Reading, as_meant, as_persons
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
-from backprop_cli.grading.slips.misread import misread_again, one_number_wrong
+from backprop_cli.grading.slips.misread import misread_again, one_number_wrong, own_digit
 from backprop_cli.grading.slips.origins import Candidates, Reached, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_orders import of_other_sizes
@@ -140,16 +140,35 @@ class Detector:
         """Those that need no rounding on the way: with room for it moved digits fit by chance."""
         return by_value(self.judge, wrong, rounded=False) if typing else typing
 
-    def again(self, wrong: Wrong, made: Collection[str]) -> tuple[str, ...]:
-        """The slips that explain it of those made elsewhere on the sheet: it takes less proof."""
-        some = [one for one in self._pool(wrong, general=True) if one.candidate[0] in made]
+    def chances(self, wrong: Wrong) -> Mapping[str, float]:
+        """For each mistake that comes near, how often by chance it gives it; inf: it does not."""
+        if is_short(self.judge, wrong):
+            return {}
+        found = {"digit-misread": own_digit(self.judge, wrong)}
+        pool = self._pool(wrong, general=True, factors=FORMULA_SLIPS)
+        near = [one for one in pool if one.is_near]
+        for id in dict.fromkeys(one.candidate[0] for one in near):
+            own = [one for one in near if one.candidate[0] == id]
+            fits = any(explains(wrong, point(one.value)) for one in own)
+            luck = neighbours(wrong, [one.value for one in own]) * wrong.luck
+            found[id] = luck if fits else np.inf
+        return found
+
+    def again(self, wrong: Wrong, made: Collection[str], usual: Collection[str]) -> tuple[str, ...]:
+        """The slips that explain it of those made elsewhere on the sheet: it takes less proof.
+
+        What several others prove may be a factor on few digits, too.
+        """
+        pool = self._pool(wrong, general=True, factors=usual)
+        some = [one for one in pool if one.candidate[0] in made]
         found = (
             []
             if is_short(self.judge, wrong)
             else self._met(wrong, some, some, _MOST_BY_CHANCE, meant=False)
         )
         if not found and "digit-misread" in made:
-            found = ["digit-misread"] if misread_again(self.judge, wrong) else []
+            often = "digit-misread" in usual
+            found = ["digit-misread"] if misread_again(self.judge, wrong, often=often) else []
         return most_telling(said_best(found))
 
     def _copies(self, wrong: Wrong) -> list[str]:
@@ -226,20 +245,25 @@ class Detector:
             return as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
         return _as_typed(self.judge, wrong, tried, giving)
 
-    def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
-        """The wrong formulas that may be named, worked out."""
+    def _pool(self, wrong: Wrong, *, general: bool, factors: Collection[str] = ()) -> list[_Worked]:
+        """The wrong formulas that may be named, worked out; of `factors` few digits do."""
         if self._worked[0] is not wrong:
             self._worked = wrong, list(self._work(wrong))
-        return [one for one in self._worked[1] if general or one.candidate[0] not in GENERAL]
+        proved = has_digits(self.judge, wrong)
+        return [
+            one
+            for one, id in ((one, one.candidate[0]) for one in self._worked[1])
+            if (general or id not in GENERAL)
+            and (proved or not FORMULA_SLIPS[id].factor or id in factors)
+        ]
 
     def _work(self, wrong: Wrong) -> Iterator[_Worked]:
-        proved = has_digits(self.judge, wrong)
         both, same = self._given(wrong)
         near = np.logical_or(*are_near(wrong, both).T).tolist()
         for one, (value, _), is_near, is_same in zip(
             wrong.candidates, both, near, same, strict=True
         ):
-            if not is_same and (proved or not FORMULA_SLIPS[one[0]].factor):
+            if not is_same:
                 yield _Worked(one, value, is_near, is_near and gives(wrong, value))
 
     def _given(self, wrong: Wrong) -> tuple[Array, Sequence[bool]]:

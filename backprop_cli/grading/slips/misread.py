@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from math import prod
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,7 +18,7 @@ from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
-from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives, is_short
+from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives
 from backprop_cli.operations.bounds import point
 from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.remembered import Remembered
@@ -44,7 +43,8 @@ _FEWER: Final = 8
 """So many times fewer of the digits tried may move an entry about as far as it is off."""
 
 _AGAIN: Final = 0.15
-"""The same for who has done it elsewhere on the sheet."""
+_AGAIN_AND_AGAIN: Final = 0.5
+"""The same for who has done it elsewhere on the sheet, once or several times."""
 
 
 def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None:
@@ -55,7 +55,7 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     ways = judge.key.formulas.get(wrong.name, ())
     if not ways or is_jacobian(ways[0]):
         return None
-    if _own_digit(judge, wrong) <= (_MOST_BY_CHANCE if wrong.alone else _OWN_BESIDE_RIGHT):
+    if own_digit(judge, wrong) <= (_MOST_BY_CHANCE if wrong.alone else _OWN_BESIDE_RIGHT):
         return "digit-misread"
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
@@ -112,21 +112,12 @@ def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
     return replace(wrong, old=old)
 
 
-def misread_again(judge: Judge, wrong: Wrong) -> bool:
-    """Whether one digit of its own was misread, for who has misread another on the sheet."""
-    return _own_digit(judge, wrong, again=True) <= _AGAIN
+def misread_again(judge: Judge, wrong: Wrong, *, often: bool) -> bool:
+    """Whether one digit of its own was misread, for who has misread another, or several."""
+    return own_digit(judge, wrong, again=True) <= (_AGAIN_AND_AGAIN if often else _AGAIN)
 
 
-def misread_often(judge: Judge, several: Sequence[Wrong]) -> bool:
-    """Whether quantities that nothing else explains are all wrong by one digit of their own.
-
-    Each of them may be by chance; that all of them are is none.
-    """
-    several = [one for one in several if not is_short(judge, one)]
-    return len(several) > 1 and prod(_own_digit(judge, one) for one in several) <= _MOST_BY_CHANCE
-
-
-def _own_digit(judge: Judge, wrong: Wrong, *, again: bool = False) -> float:
+def own_digit(judge: Judge, wrong: Wrong, *, again: bool = False) -> float:
     """How often the one wrong entry would by chance be what is right there but for one digit.
 
     That all others are right says that the formula was, so that it takes less proof. Who did it

@@ -268,7 +268,14 @@ def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
     if not wrong.written.complete:
         return False
     texts = (as_meant(judge, text) for text in wrong.texts.values())
-    return sum(map(digits, texts)) >= LEAST_DIGITS and bool(copied_from(judge, wrong.name))
+    told = sum(map(digits, texts)) >= LEAST_DIGITS or _is_left(judge, wrong)
+    return told and bool(copied_from(judge, wrong.name))
+
+
+def _is_left(judge: Judge, wrong: Wrong) -> bool:
+    """Whether a parameter is as it was: it has no more digits, where the sheet has enough."""
+    left = wrong.old is not None and every(wrong.written.value == wrong.old)
+    return left and not judge.digits.are_few
 
 
 def copied_from(judge: Judge, name: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from math import inf, prod
 
 import numpy as np
 from msgspec import Struct
@@ -130,6 +132,11 @@ class Wrong(Struct, frozen=True, dict=True):
         around = np.maximum(np.maximum(size, 0.1 * most(size)), unit)
         left_out = self.zero & self.written.value.any()
         return value, np.where(left_out, unit, around), unit
+
+    @property
+    def moved(self) -> tuple[float, ...]:
+        """The wrong entries, however they stand: what has the same proves no more than one."""
+        return tuple(sorted(np.abs(self.change(self.written.value)).tolist()))
 
     @cached_property
     def zero(self) -> Mask:
@@ -271,6 +278,27 @@ def by_luck(wrong: Wrong, interval: Interval | None = None) -> float:
     width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[wrong.places]
     hit = np.minimum(1.0, (unit + width) / (2 * around + 1e-300))
     return float(np.prod(np.where(wrong.zero, np.maximum(hit, _ZERO), hit)))
+
+
+_MOST_TOGETHER = 0.05
+"""How many mistakes may by chance explain several quantities where one is named for all of them."""
+
+
+def together(each: Iterable[Mapping[str, float]]) -> frozenset[str]:
+    """The mistakes that explain several quantities of which each alone would prove too little.
+
+    Of each it is known how often a mistake that comes near gives it by chance (inf: it does not).
+    Each may be by chance; that all of them are is none, though any mistake might have been it that
+    comes near to several.
+    """
+    several = [chances for chances in each if chances]
+    near = Counter(id for chances in several for id in chances)
+    tried = sum(times > 1 for times in near.values())
+    return frozenset(
+        id
+        for id, times in near.items()
+        if times > 1 and tried * prod(one.get(id, inf) for one in several) <= _MOST_TOGETHER
+    )
 
 
 # Which are named ----------------------------------------------------------------------------------
