@@ -12,6 +12,7 @@ from oracles.replay import replay
 
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
+from backprop_cli.readings import program
 from backprop_cli.solving import training
 from backprop_cli.solving.limits import MAX_WORK, work
 from backprop_cli.solving.loading import Loaded, loaded
@@ -241,7 +242,7 @@ def in_each_way(
 ) -> Iterator[tuple[str, Trace]]:
     """The problem trained plainly, and compiled in either way."""
     for way in WAYS:
-        monkeypatch.setattr(training, "fastest", lambda size, count, way=way: way)
+        monkeypatch.setattr(program, "fastest", lambda size, count, way=way: way)
         yield way, trained(problem(text), **request)
 
 

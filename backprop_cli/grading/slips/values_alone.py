@@ -273,9 +273,12 @@ def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
 
 
 def _is_left(judge: Judge, wrong: Wrong) -> bool:
-    """Whether a parameter is as it was: it has no more digits, where the sheet has enough."""
+    """Whether a parameter is as it was: it has no more digits, where the sheet has enough.
+
+    A 0 is copied from nowhere.
+    """
     left = wrong.old is not None and every(wrong.written.value == wrong.old)
-    return left and not judge.digits.are_few
+    return left and bool(wrong.written.value.any()) and not judge.digits.are_few
 
 
 def copied_from(judge: Judge, name: str) -> list[str]:
