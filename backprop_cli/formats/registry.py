@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backprop_cli.document.document_data import Document, Page
     from backprop_cli.document.view import View
     from backprop_cli.trace import Array, Trace
