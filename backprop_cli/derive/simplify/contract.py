@@ -249,8 +249,6 @@ def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:
             return build.add(a, b)
         case "sub", (a, b):
             return build.sub(a, b)
-        case "mul", (a, b):
-            return times(a, b)
         case "neg", (a,):
             return build.neg(a)
         case "equal", (Sym(left), Sym(right)):
