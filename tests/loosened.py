@@ -111,6 +111,13 @@ EACH = (
         STEPS,
     ),
     Loosened(
+        "who has one decimal may have one significant digit",
+        JUDGING + "ways_to_read.py",
+        "other.count >= few_digits.TELLING",
+        "other.count > 0",
+        TIGHT,
+    ),
+    Loosened(
         "a range may be as wide as the largest entry",
         JUDGING + "ways_to_read.py",
         "room = np.maximum(room, largest / 2)",

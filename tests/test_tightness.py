@@ -310,6 +310,27 @@ def test_that_one_digit_of_a_weight_that_stays_is_no_work(
 
 
 @pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 1.9656 - 0.8249 + 1.32 = 2.4607: to one decimal 1.9 or 2.0, 0.8 or 0.9, and 1.3
+        ("2.2", "wrong"),
+        ("2.3", "imprecise"),
+        ("2.4", "imprecise"),
+        ("2.5", "imprecise"),
+        ("2.6", "wrong"),
+        # to one significant digit 1 or 2, 0.8 and 1: nobody works like that
+        ("1.5", "wrong"),
+        ("2.0", "wrong"),
+    ],
+)
+def test_that_one_decimal_is_no_significant_digit(typed: str, verdict: str) -> None:
+    problem = """values: {w: 1.26, x: 1.56, v: -0.73, u: 1.13, b: 1.32}
+equations: [z = w*x + v*u + b]
+"""
+    assert graded(problem, f"z: {typed}")["z"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("u", "z", "verdict"),
     [
         ("1.667", "-0.192", "wrong"),  # 0.452, of which .5 is too little

@@ -110,10 +110,14 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
 
 
 def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
-    """The same with the fewer digits in use, and with as many of the other kind."""
+    """The same with the fewer digits in use, and with as many of the other kind.
+
+    Nobody who has one decimal works with one significant digit: all of it would come to little.
+    """
     for unit in coarse:
         yield replace(reading, unit=unit, definite=not few_digits.says_enough(unit, asked))
     for unit in coarse:
-        if unit.significant == asked.significant:
-            other = Unit(unit.count, not unit.significant)
+        other = Unit(unit.count, not unit.significant)
+        told = not other.significant or other.count >= few_digits.TELLING
+        if told and unit.significant == asked.significant:
             yield replace(reading, unit=other, definite=True)
