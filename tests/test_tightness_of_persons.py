@@ -577,6 +577,28 @@ def test_significant_digits_where_decimals_are_asked_allow_what_somebody_comes_t
 
 
 @pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # e^2.7 = 14.8797 = 14.9, and 14.9/15.9 = 0.9371; with 14.8 it is 0.9367
+        ("0.936", "correct"),
+        ("0.937", "correct"),
+        ("0.938", "correct"),
+        # 14.8/15.9 = 0.9308 and 14.9/15.8 = 0.943 have e^2.7 in two ways
+        ("0.931", "wrong"),
+        ("0.934", "wrong"),
+        ("0.939", "wrong"),
+        ("0.943", "wrong"),
+    ],
+)
+def test_that_nobody_rounds_one_power_in_two_ways(typed: str, verdict: str) -> None:
+    problem = """values: {z: 2.7}
+equations: ["h = exp(z)/(1 + exp(z))"]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"h: {typed}")["h"].verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("first", "verdict"),
     [
         ("5.82", "correct"),  # 0.98 · 0.02 = 0.0196, written as 0.02; 97 · 0.02 = 1.94; · 3
