@@ -278,7 +278,8 @@ class _One:
                 stands = few_digits.as_rounded(interval, few.value, unit, self._base())
                 wanted.append(Wanted(stands, "imprecise", allowed, "any"))
             plain = Reading(repaired, lax=True)
-            coarse = coarsely(plain, self.key.unit, self.judge.units(self.name)[1])
+            typed = int(self.written.digits.max(initial=0))
+            coarse = coarsely(plain, self.key.unit, self.judge.units(self.name)[1], typed)
             self._try([plain, *self._rounded(plain), *coarse], wanted)
 
     @property

@@ -109,15 +109,18 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
     return found
 
 
-def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
+def coarsely(
+    reading: Reading, asked: Unit, coarse: Sequence[Unit], typed: int
+) -> Iterator[Reading]:
     """The same with the fewer digits in use, and with as many of the other kind.
 
-    Nobody who has one decimal works with one significant digit: all of it would come to little.
+    Who has one decimal works with one significant digit only if no more of them are `typed`: 1.5
+    has two.
     """
     for unit in coarse:
         yield replace(reading, unit=unit, definite=not few_digits.says_enough(unit, asked))
     for unit in coarse:
         other = Unit(unit.count, not unit.significant)
-        told = not other.significant or other.count >= few_digits.TELLING
+        told = not other.significant or other.count >= typed
         if told and unit.significant == asked.significant:
             yield replace(reading, unit=other, definite=True)
