@@ -146,7 +146,8 @@ class Trace(Struct, frozen=True):
     """A whole derivation. `samples` is the batch size, None for a single sample.
 
     `given` are the values before the step shown; `parameters` those after all updates; `history`
-    the losses, one more than there are updates. A derivation in symbols has no values: what the
+    the losses, one more than there are updates; `passed` the parameters from the start to the end,
+    where updates are several and few. A derivation in symbols has no values: what the
     problem states is `unknown`, and letters stand for sizes. `over_time` says what belongs together
     over time.
     """
@@ -161,6 +162,7 @@ class Trace(Struct, frozen=True):
     samples: Size | None = None
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
     over_time: tuple[OverTime, ...] = ()
+    passed: tuple[Mapping[str, Array], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
