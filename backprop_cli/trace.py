@@ -89,7 +89,8 @@ class OverTime(Struct, frozen=True):
 
     `length` is the letter that stands for the last step where the steps are not counted, and only
     some of them are written out. `of` is what is counted: pictures of a batch come in any order.
-    `down`: the last step is computed first. `beside` are the bases of other lists of these steps.
+    `down`: the last step is computed first. `beside` are the bases of other lists of these steps,
+    and of what is stated for each.
     `rows` are what has a row a step, and the axis they are along; None where that is not known.
     """
 
@@ -133,7 +134,7 @@ def side_by_side(lists: Iterable[OverTime]) -> tuple[OverTime, ...]:
 
     def beside(one: OverTime) -> tuple[str, ...]:
         others = (other for other in found if other is not one and _same_steps(one, other))
-        return tuple(base for other in others for base in other.bases)
+        return (*one.beside, *(base for other in others for base in other.bases))
 
     return tuple(replace(one, beside=beside(one)) for one in found)
 
