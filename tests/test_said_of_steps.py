@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from test_training_table import page
@@ -97,3 +99,14 @@ loss: none
     assert [each.message for each in found.value.complaints] == [
         "in layer 1, a kernel of 3 with stride 2 does not come out whole: (4 + 2·1 - 3)/2 + 1 = 2.5"
     ]
+
+
+def test_a_product_of_numbers_is_not_transposed() -> None:
+    cell = "{type: gru, input_weights: {z: 0.4, r: 0.3, h: 0.7}, "
+    cell += "recurrent_weights: {z: 0.2, r: 0.1, h: 0.5}}"
+    text = page(f"x: [[0.5], [1]]\ninput: sequence\ny: [[0.6], [0.9]]\nlayers: [{cell}]\n"
+                "loss: half-squared-error\n", "--only", "dL/dW1_h")  # fmt: skip
+    assert "(r¹₂ ⊙ H¹₁)ᵀ" in text
+    digits = [line for line in text.splitlines() if re.search(r"= −0\.\d+ · ", line)]
+    assert digits
+    assert not any("ᵀ" in line for line in digits)
