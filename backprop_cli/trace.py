@@ -89,7 +89,8 @@ class OverTime(Struct, frozen=True):
 
     `length` is the letter that stands for the last step where the steps are not counted, and only
     some of them are written out. `of` is what is counted: pictures of a batch come in any order.
-    `down`: the last step is computed first. `beside` are the bases of other lists of these steps.
+    `down`: the last step is computed first. `beside` are the bases of other lists of these steps,
+    and of what is stated for each.
     `rows` are what has a row a step, and the axis they are along; None where that is not known.
     """
 
@@ -133,7 +134,7 @@ def side_by_side(lists: Iterable[OverTime]) -> tuple[OverTime, ...]:
 
     def beside(one: OverTime) -> tuple[str, ...]:
         others = (other for other in found if other is not one and _same_steps(one, other))
-        return tuple(base for other in others for base in other.bases)
+        return (*one.beside, *(base for other in others for base in other.bases))
 
     return tuple(replace(one, beside=beside(one)) for one in found)
 
@@ -146,7 +147,8 @@ class Trace(Struct, frozen=True):
     """A whole derivation. `samples` is the batch size, None for a single sample.
 
     `given` are the values before the step shown; `parameters` those after all updates; `history`
-    the losses, one more than there are updates. A derivation in symbols has no values: what the
+    the losses, one more than there are updates; `passed` the parameters from the start to the end,
+    where updates are several and few. A derivation in symbols has no values: what the
     problem states is `unknown`, and letters stand for sizes. `over_time` says what belongs together
     over time.
     """
@@ -161,6 +163,7 @@ class Trace(Struct, frozen=True):
     samples: Size | None = None
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
     over_time: tuple[OverTime, ...] = ()
+    passed: tuple[Mapping[str, Array], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):

@@ -25,7 +25,9 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         (0.1 + 0.2, "0.3"),
         (2 - 1e-10, "2.0000"),
         (0.00034, "0.0003"),
+        (0.0001, "0.0001"),
         (0.00004, "4e-05"),
+        (0.0000553, "5.53e-05"),
         (-1.39587e-11, "−1.396e-11"),
         (1.6e20, "1.6e+20"),
         (123456.789, "123456.789"),
@@ -52,6 +54,23 @@ def test_fractions_that_stand_together_have_as_many_decimals_and_whole_numbers_n
     assert Digits().several([0.5, 0.98201379, 4, 0]) == ["0.5000", "0.9820", "4", "0"]
     assert Digits().several([3, 6, -5]) == ["3", "6", "−5"]
     assert Digits().several([0.1, 0.25]) == ["0.10", "0.25"]
+
+
+def test_beside_a_number_with_an_exponent_those_of_one_digit_have_one_too() -> None:
+    assert Digits().several([3.686e-5, 5.53e-5]) == ["3.686e-05", "5.53e-05"]
+    assert Digits().several([-1.411e-4, 7.529e-6]) == ["−1.411e-04", "7.529e-06"]
+    assert Digits().several([0.25, 6e-4, 0.0123]) == ["0.2500", "0.0006", "0.0123"]
+    assert Digits().several([0.25, 6e-4, 3e-6, 0]) == ["0.2500", "6e-04", "3e-06", "0"]
+
+
+@given(st.lists(st.floats(1e-7, 1e-2), min_size=1, max_size=6))
+def test_numbers_that_stand_together_keep_their_order_and_their_size(values: list[float]) -> None:
+    """Nothing is shown at nearly twice its size, as 5.5e-05 was as 0.0001."""
+    shown = [float(each) for each in Digits().several(values)]
+    assert [shown[place] for place in sorted(range(len(values)), key=values.__getitem__)] == sorted(
+        shown
+    )
+    assert all(abs(one - value) <= 0.5 * value for one, value in zip(shown, values, strict=True))
 
 
 @pytest.mark.parametrize("value", [2.0**35, 1.5 * 2.0**35, 1.25e12 + 0.5, 123456789012.0])

@@ -41,6 +41,7 @@ from backprop_cli.document.step_words import (
     section_of,
     stated,
 )
+from backprop_cli.document.training_table import by_update
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import Node, Number, slashed
 from backprop_cli.operations.pooling import WINDOWED
@@ -131,6 +132,8 @@ class _Maker(Struct, frozen=True):
         if whole and len(self.trace.history) > 1 and self.trace.loss is not None:
             yield Section(SECTIONS["training"])
             yield self.losses(self.trace.loss)
+        if whole:
+            yield from by_update(self.trace, self.formulas)
         results = tuple(self.results())
         if results:
             yield Section(SECTIONS["closing"])

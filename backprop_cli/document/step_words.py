@@ -25,6 +25,7 @@ SECTIONS = MappingProxyType(
         "forward-again": "After the update",
         "closing": "Results",
         "training": "Loss",
+        "by-update": "After every update",
     }
 )
 

@@ -38,10 +38,20 @@ class Digits(Struct, frozen=True):
             if decimals == self.precision:
                 break
             decimals = max(decimals, needed_decimals(value, self.precision))
-        return [self._written(value, decimals) for value in values]
+        least = self._least(values) if decimals == self.precision else 0.0
+        return [self._written(value, decimals, least) for value in values]
 
-    def _written(self, value: float, decimals: int) -> str:
-        text = _unsigned(value, decimals, self.precision)
+    def _least(self, values: list[float]) -> float:
+        """What is smaller has an exponent: one unit of the last decimal.
+
+        Where a number has one, those with a single digit left have it, too: beside 3.7e-05 a
+        0.0006 cannot be compared.
+        """
+        unit = 10.0**-self.precision if self.precision else 0.5
+        return 10 * unit if any(0 < abs(value) < unit for value in values) else unit
+
+    def _written(self, value: float, decimals: int, least: float) -> str:
+        text = _unsigned(value, decimals, self.precision, least)
         if text == "inf" and not self.ascii:
             text = INFINITE
         negative = value < 0
@@ -66,7 +76,7 @@ def _is_written(size: float, decimals: int) -> bool:
     return rounded != 0 and abs(rounded - size) <= _NOISE * size
 
 
-def _unsigned(value: float, decimals: int, precision: int) -> str:
+def _unsigned(value: float, decimals: int, precision: int, least: float) -> str:
     size = abs(value)
     if not math.isfinite(size):
         return "nan" if math.isnan(size) else "inf"
@@ -74,8 +84,7 @@ def _unsigned(value: float, decimals: int, precision: int) -> str:
         return _scientific(size, precision)  # of a whole number, too
     if needed_decimals(size, 1) == 0:
         return str(round(size))
-    fixed = f"{size:.{decimals}f}"
-    return fixed if float(fixed) else _scientific(size, precision)
+    return f"{size:.{decimals}f}" if size >= least else _scientific(size, precision)
 
 
 def _scientific(size: float, precision: int) -> str:

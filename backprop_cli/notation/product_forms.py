@@ -162,6 +162,8 @@ def transpose(writer: Writer, node: Op) -> Part:
 def flipped(writer: Writer, node: Op) -> Part:
     """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
     (inner,) = node.args
+    if writer.scalars:
+        return writer.part(inner)
     if isinstance(inner, Op) and inner.name == "matmul":
         a, b = inner.args
         ranks = writer.rank(a), writer.rank(b)

@@ -58,15 +58,37 @@ def rule_of(expr: Expr) -> str:
             return "mean_pool"  # over what there is of each window
         case Op("div", (Op() as inner, divisor)) if not symbols(divisor):
             return rule_of(inner)
-        case Op("pow", (Op("norm"), Num(value))) if value == 2:
-            return "squared-length"
+        case Op("pow", (base, Num(value))) if value == 2:
+            return "squared-length" if isinstance(base, Op) and base.name == "norm" else "square"
         case Op("add") if _is_weighted_sum(expr):
             return "affine"
-        case Op("at") if any(isinstance(choice, list) for choice in choices(expr)):
-            return "rows"
+        case Op("at"):
+            return _taken(expr)
         case Op("add" | "sub", (Op("conv"), Sym() | Op("per_channel"))):
             return "conv"  # with its bias
     return expr.name
+
+
+def _taken(expr: Op) -> str:
+    """What is taken out: rows by number, several entries, a row, a column, or an entry."""
+    index = choices(expr)
+    if any(isinstance(choice, list) for choice in index):
+        return "rows"
+    if any(isinstance(choice, tuple) for choice in index):
+        return "at-several"
+    if None not in index:
+        return "at"
+    return "at-column" if index[0] is None else "at-row"
+
+
+def met(expr: Expr, name: str) -> Expr:
+    """What a name meets in a formula: of a sum the one term that has it, where it is a formula."""
+    while isinstance(expr, Op) and expr.name in ("add", "sub"):
+        terms = [term for term in expr.args if name in symbols(term)]
+        if len(terms) != 1 or isinstance(terms[0], Sym):
+            break
+        expr = terms[0]
+    return expr
 
 
 def _is_weighted_sum(expr: Expr) -> bool:

@@ -223,6 +223,8 @@ def _complain_without_loss(net: Draft) -> None:
 def _seeds(net: Draft, chosen: tuple[int, ...] | None) -> dict[str, Expr]:
     """Gradients that reach quantities from outside, each given under a name of its own."""
     known = ["X", *(equation.name for equation in net.equations)]
+    if net.guessed and net.output_of(len(net.layers)) not in known:
+        return {}  # a layer was complained of: what it would give is no wrong name
     certain = net.shapes if net.certain_samples else {}
     shapes = {name: shape for name, shape in certain.items() if name not in net.doubtful}
     seeds: dict[str, Expr] = {}

@@ -288,7 +288,8 @@ def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
     if found is not None:
         return found.loss.name, _MEAN.get(found.loss.name, found.loss.words)
     if shape or isinstance(expr, Sym):
-        return rule_of(expr), ""
+        rule = rule_of(expr)
+        return "at-row" if rule == "at" and shape else rule, ""  # W[2] of a matrix
     added = [*losses_of(expr, read.shapes)]
     if len(added) == 1 and (once := added[0][1]) is not None:
         return once.loss.name, f"{once.loss.words}, times a number"

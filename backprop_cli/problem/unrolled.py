@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, walk
-from backprop_cli.algebra.quantity import at_step, entry_id
+from backprop_cli.algebra.quantity import at_step, entry_id, step_of
 from backprop_cli.algebra.shapes import Shape, plus, put_in
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.problem_data import ForEach, Text
@@ -107,7 +108,18 @@ def _add_steps(
     if steps and (length or not down):  # a number of steps that run down is shown step by step
         first, last = min(steps), max(steps)
         names = (*bases.values(),)
-        found.over_time.append(OverTime(each.letter, first, last, names, length, down=down))
+        over = OverTime(each.letter, first, last, names, length, down=down)
+        found.over_time.append(replace(over, beside=_given_at_each(over, values)))
+
+
+def _given_at_each(over: OverTime, values: Sequence[str]) -> tuple[str, ...]:
+    """What is stated for every step under names of its own: x of x_1, x_2, x_3."""
+    found = dict.fromkeys(step[0] for step in map(step_of, values) if step is not None)
+    return tuple(
+        base
+        for base in found
+        if base not in over.bases and all(at_step(base, t) in values for t in over.steps)
+    )
 
 
 def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) -> range:

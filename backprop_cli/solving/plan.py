@@ -20,6 +20,7 @@ from backprop_cli.calculus.quotients import divided_by
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.named import met, rule_of
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.frames import Frame, frame
 from backprop_cli.solving.shortcuts import Shortcuts, asks_numbers, shortcuts
@@ -253,8 +254,10 @@ class _Planner:
         through = gradient.paths[0]
         if through == gradient.of:
             return "upstream"
-        rules = {equation.name: equation.rule for equation in self.model.equations}
-        return f"through-{rules[through]}"
+        rule = self.rule_of(through)
+        if rule in ("add", "sub"):
+            rule = rule_of(met(self.definitions[through], gradient.of))
+        return f"through-{rule}"
 
     # Jacobians --------------------------------------------------------------------------------
 

@@ -36,6 +36,9 @@ from backprop_cli.solving.update import constant_names, rule_of
 if TYPE_CHECKING:
     from backprop_cli.readings.program import Program, Rounds, Size
 
+FEW_UPDATES = 12
+"""So many steps are stretches of their own, each: what they pass through can be shown."""
+
 _FEWEST, _MOST = 50, 3200  # steps that are made before anyone looks whether all is finite
 _T_NEXT = "next t"  # no id has a space in it
 
@@ -58,13 +61,13 @@ class Stretch(Struct, frozen=True):
 def training(
     prepared: Batches, steps: int, shown: int, most: int | None = None
 ) -> Iterator[Stretch]:
-    """All steps in turn; the one `shown` and the last are stretches of their own.
+    """All steps in turn; few, the one `shown` and the last are stretches of their own.
 
     Without updates there is one pass that changes nothing. At `most` so many operations are spent
     on steps that could not be compiled, though that was reckoned with; UserError beyond.
     """
     state = first_state(prepared.model)
-    single = sorted({shown - 1, max(steps, 1) - 1})
+    single = range(steps) if 0 < steps <= FEW_UPDATES else sorted({shown - 1, max(steps, 1) - 1})
     compiled = _Compiled(prepared, steps, most)
     for before, index in pairwise([-1, *single]):
         start = before + 1
