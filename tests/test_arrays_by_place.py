@@ -220,3 +220,50 @@ def test_gates_by_their_letter_alone() -> None:
     for name in ("dUz", "dU_z", "grads/Uz"):
         report = loaded.check({name: np.asarray(slopes)})
         assert report["dL/dU1_z"].verdict == "correct", name
+
+
+GIVEN = {"x": [[0.3, -0.8], [1.1, 0.4]], "U": [[0.7, -0.2], [0.1, 0.9]]}
+CASED = {
+    "values": {**GIVEN, "u_0": [0, 0]},
+    "equations": [
+        {"for t in 1..2": ["u_t = tanh(U @ x[t] + u_{t-1})"]},
+        "L = sum(u_1^2) + sum(u_2^2)",
+    ],
+    "train": ["U"],
+}
+
+
+def recurrence() -> Arrays:
+    """The same in plain NumPy: u and du are of the steps, U and dU the matrix beside them."""
+    x, U = (np.array(GIVEN[name]) for name in "xU")
+    u = [np.zeros(2)]
+    for row in x:
+        u.append(np.tanh(U @ row + u[-1]))
+    second = 2 * u[2]
+    first = 2 * u[1] + second * (1 - u[2] ** 2)
+    slopes = [first * (1 - u[1] ** 2), second * (1 - u[2] ** 2)]
+    return {"u": np.array(u), "du": np.array([first, second]), "dU": np.array(slopes).T @ x}
+
+
+@pytest.mark.parametrize("names", [("u", "du", "dU"), ("du",), ("dU", "du"), ("u",)])
+def test_a_capital_letter_beside_the_steps_of_the_small_one(names: tuple[str, ...]) -> None:
+    arrays = {name: recurrence()[name] for name in names}
+    ids = {"u": ["u_1", "u_2"], "du": ["dL/du_1", "dL/du_2"], "dU": ["dL/dU"]}
+    report = backprop.load(CASED).check(arrays)
+    found = {one.id: one.verdict for one in report if one.verdict != "missing"}
+    assert found == right(*(id for name in names for id in ids[name]))
+    assert not [said for said in report.remarks if "quantity" in said or "starts" in said]
+
+
+def test_the_steps_of_the_small_letter_are_wrong_where_they_are() -> None:
+    arrays = recurrence()
+    report = backprop.load(CASED).check({"du": arrays["du"] * [[1], [2]], "dU": arrays["dU"]})
+    assert report.first_wrong == "dL/du_2"
+    assert report["dL/dU"].verdict == "correct"
+
+
+def test_a_small_letter_for_a_capital_where_there_are_no_such_steps() -> None:
+    plain = {"values": GIVEN, "equations": ["L = sum((U @ x[1])^2)"], "train": ["U"]}
+    x, U = (np.array(GIVEN[name]) for name in "xU")
+    report = backprop.load(plain).check({"du": 2 * np.outer(U @ x[0], x[0])})
+    assert {one.id for one in report if one.verdict == "correct"} == {"dL/dU"}

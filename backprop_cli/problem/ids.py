@@ -21,6 +21,7 @@ from backprop_cli.algebra.quantity import (
     new_id,
     quantity,
     step_id,
+    step_of,
     typed_derivative,
     typed_entry,
     typed_step,
@@ -205,9 +206,13 @@ def _is_loss(name: str) -> bool:
 
 
 def _of_others(id: str, spellings: set[str], known: Collection[str]) -> bool:
-    """Whether a spelling of it names other quantities: dL/dO is not dL/do where there is an O."""
+    """Whether a spelling of it names other quantities: dL/dO is not dL/do where there is an O.
+
+    Nor is dL/dU what is called dL/du where there are u_1, u_2, … of the steps in time.
+    """
+    names = {*known, *(found[0] for id in known if (found := step_of(id)) is not None)}
     return any(
-        own != other and own in known
+        own != other and own in names
         for spelling in spellings
         if _same_letters(spelling) == _same_letters(id)
         for own, other in zip(_parts(spelling), _parts(id), strict=True)
