@@ -113,7 +113,7 @@ EACH = (
     Loosened(
         "who has one decimal may have one significant digit",
         JUDGING + "ways_to_read.py",
-        "other.count >= typed",
+        "other.count >= min(typed, few_digits.TELLING)",
         "other.count > 0",
         TIGHT,
     ),

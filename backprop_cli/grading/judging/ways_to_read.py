@@ -121,6 +121,6 @@ def coarsely(
         yield replace(reading, unit=unit, definite=not few_digits.says_enough(unit, asked))
     for unit in coarse:
         other = Unit(unit.count, not unit.significant)
-        told = not other.significant or other.count >= typed
+        told = not other.significant or other.count >= min(typed, few_digits.TELLING)
         if told and unit.significant == asked.significant:
             yield replace(reading, unit=other, definite=True)
