@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,15 @@ def test_large_whole_numbers_have_as_many_digits_as_others(value: float, precisi
     wanted = float(f"{value:.{precision - 1}e}")
     shown = [Digits(precision).several([value, *others])[0] for others in ([], [1], [0.1234])]
     assert list(map(float, shown)) == [wanted] * 3
+
+
+@given(st.integers(0, 10**6), st.integers(0, 6))
+def test_half_a_unit_goes_upwards_as_by_hand(whole: int, decimals: int) -> None:
+    """1.75 · 2.725 = 4.76875 is 4.7688, though floats hold it as 4.76874…"""
+    half = Decimal(whole).scaleb(-decimals) + Decimal(5).scaleb(-decimals - 1)
+    wanted = half.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    shown = Digits(decimals).one(float(half))
+    assert Decimal(shown) == wanted or "e" in shown
 
 
 @given(FINITE.filter(bool), st.integers(0, 12))

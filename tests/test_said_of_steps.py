@@ -110,3 +110,9 @@ def test_a_product_of_numbers_is_not_transposed() -> None:
     digits = [line for line in text.splitlines() if re.search(r"= −0\.\d+ · ", line)]
     assert digits
     assert not any("ᵀ" in line for line in digits)
+
+
+def test_a_number_spread_over_a_matrix_keeps_its_ones_with_numbers_put_in() -> None:
+    text = page("values: {v: [[1, 2], [3, 4]]}\nequations: [y = tanh(sum(v) / 20)]\n")
+    (line,) = (each for each in text.splitlines() if each.strip().startswith("∂y/∂v = "))
+    assert line.count("1₂ₓ₂") == 2

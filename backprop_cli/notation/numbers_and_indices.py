@@ -13,6 +13,7 @@ from backprop_cli.notation.nodes import Letter, Node, Number, Script, Sign, row
 MINUS, INFINITE = "\N{MINUS SIGN}", "\N{INFINITY}"
 
 _NOISE = 4e-15  # what floating-point arithmetic leaves behind: 0.1 + 0.2 is shown as 0.3
+_SHORT = 1e12  # with fewer digits than this has, that noise is less than half a unit
 _LARGE = 1e10  # from here on an exponent is easier to read than the digits
 _MOST_DECIMALS = 15
 
@@ -84,7 +85,13 @@ def _unsigned(value: float, decimals: int, precision: int, least: float) -> str:
         return _scientific(size, precision)  # of a whole number, too
     if needed_decimals(size, 1) == 0:
         return str(round(size))
-    return f"{size:.{decimals}f}" if size >= least else _scientific(size, precision)
+    return _fixed(size, decimals) if size >= least else _scientific(size, precision)
+
+
+def _fixed(size: float, decimals: int) -> str:
+    """So many decimals, half a unit upwards as by hand: of 4.76875, a float a bit less, 4.7688."""
+    short = size * 10.0**decimals < _SHORT
+    return f"{size * (1 + _NOISE) if short else size:.{decimals}f}"
 
 
 def _scientific(size: float, precision: int) -> str:

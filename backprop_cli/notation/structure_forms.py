@@ -65,7 +65,7 @@ def spread(writer: Writer, node: Op) -> Part:
     What is no constant is multiplied by ones: s · 1₃, or 1₂ vᵀ for a vector in every row.
     """
     repeated, shape = node.args[0], node.option("shape")
-    if writer.scalars or not isinstance(shape, tuple):
+    if not isinstance(shape, tuple) or (writer.scalars and {*shape} <= {1}):
         return writer.part(repeated)
     if isinstance(repeated, Num):
         return _repeated(writer, repeated, shape)
