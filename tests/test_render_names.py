@@ -119,3 +119,17 @@ def test_the_target_of_a_sequence_is_a_matrix_where_each_step_has_one(
     text = backprop.load(SEQUENCE.format(at=at, target=target)).solve().render("text")
     rows = [line.split() for line in text.splitlines() if "target" in line or "input  " in line]
     assert {row[0] for row in rows} == {"X", letter}
+
+
+def test_short_names_of_greek_letters_are_printed_as_these_and_read_back() -> None:
+    """lambda is taken in programs, and epsilon long: lam and eps are λ and ε."""
+    text = "values: {w: 3, lam: 0.5, eps: 1}\nequations: [L = lam * w^2 / (w + eps)]\n"
+    problem = backprop.load(text)
+    shown = str(problem.solve())
+    assert "L = λ · w² / (w + ε)" in shown
+    wanted = 9 / 4
+    assert problem.solve()["∂L/∂λ"] == wanted
+    report = problem.check({"∂L/∂λ": "2.25", "L": "1.125"})
+    assert report["dL/dlam"].verdict == report["L"].verdict == "correct"
+    both = text.replace("lam: 0.5", "lam: 0.5, lambda: 2").replace("w + eps", "w + eps * lambda")
+    assert "L = lam · w² / (w + ε · λ)" in str(backprop.load(both).solve())

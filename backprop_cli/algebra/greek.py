@@ -21,3 +21,6 @@ GREEK = MappingProxyType(
         )
     )
 )
+
+SHORTENED = MappingProxyType({"lam": "lambda", "lmbda": "lambda", "eps": "epsilon"})
+"""What programs call some of them, since a word is taken there, or long."""

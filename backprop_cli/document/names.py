@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, free_name, walk
+from backprop_cli.algebra.greek import SHORTENED
 from backprop_cli.algebra.quantity import (
     Letters,
     at_step,
@@ -146,7 +147,7 @@ def names_of(trace: Trace, view: View) -> Names:
         (deltas if layered else frozenset()) | deltas_over_time(trace),
         roles,
         trace.bases,
-        taken_by_functions(step.expr for step in trace.steps) | _of_one_i(trace.quantities),
+        taken_by_functions(step.expr for step in trace.steps) | _no_letters(trace.quantities),
         trace.states,
     )
 
@@ -157,9 +158,11 @@ def taken_by_functions(exprs: Iterable[Expr]) -> frozenset[str]:
     return frozenset(letter for name, letter in _CALLED.items() if name in used)
 
 
-def _of_one_i(ids: Collection[str]) -> frozenset[str]:
-    """What reads as a Greek letter and is none: xi beside xj."""
-    return frozenset({"xi"} if "xj" in ids else ())
+def _no_letters(ids: Collection[str]) -> frozenset[str]:
+    """What reads as a Greek letter and is none: xi beside xj, eps beside epsilon."""
+    bases = {id.partition("_")[0] for id in ids}
+    short = {short for short, long in SHORTENED.items() if long in bases}
+    return frozenset(short | ({"xi"} if "xj" in ids else set()))
 
 
 _CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.greek import GREEK
+from backprop_cli.algebra.greek import GREEK, SHORTENED
 from backprop_cli.algebra.quantity import (
     Letters,
     Quantity,
@@ -328,8 +328,8 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
 def _letter(word: str, latin: frozenset[str]) -> Node:
     if word in latin:
         return Word(word)
-    if word in GREEK:
-        return Letter(GREEK[word])
+    if (letter := GREEK.get(SHORTENED.get(word, word))) is not None:
+        return Letter(letter)
     for mark in _ACCENTS:
         base = word.removesuffix(mark).removesuffix("_")
         if word.endswith(mark) and (len(base) == 1 or base in GREEK):

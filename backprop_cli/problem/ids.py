@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Sym
-from backprop_cli.algebra.greek import GREEK
+from backprop_cli.algebra.greek import GREEK, SHORTENED
 from backprop_cli.algebra.quantity import (
     LAYER_LETTERS,
     derivative_id,
@@ -266,6 +266,9 @@ def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Itera
     yield _renamed(plain.replace("_hat", "hat"), aliases)
     if aliases and (layer := _delta(plain)):  # of networks, as every course writes ∂L/∂Z
         yield derivative_id(gradient_of, f"Z{layer[1]}")
+    for short, long in SHORTENED.items():  # printed λ, and called lam in the file
+        if GREEK[long] in name:
+            yield from _spellings(name.replace(GREEK[long], short), gradient_of, aliases)
     for prefix in (*_PREFIXES, "d"):
         of = plain[len(prefix) :].lstrip("_")
         if of and plain.casefold().startswith(prefix) and "/" not in of:
