@@ -119,6 +119,14 @@ def test_a_number_spread_over_a_matrix_keeps_its_ones_with_numbers_put_in() -> N
     assert line.count("1₂ₓ₂") == 2
 
 
+def test_values_that_are_a_list_bring_no_complaint_of_what_is_trained() -> None:
+    problem = "values: [x, w]\nequations: [x = 2, w = 3, L = x * w]\ntrain: [w]\n"
+    with pytest.raises(backprop.Error) as found:
+        backprop.load(problem)
+    (only,) = found.value.complaints
+    assert "should be a mapping from names to numbers" in only.message
+
+
 @pytest.mark.parametrize("tau", ["0.3", "[0.1, 0.5, 0.9]"])
 def test_the_pinball_loss_asks_for_the_sign_of_the_error_alone(tau: str) -> None:
     problem = f"""
