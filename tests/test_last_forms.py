@@ -347,3 +347,14 @@ def test_equal_terms_behind_a_common_factor_are_one() -> None:
 def test_a_common_factor_of_terms_that_are_nothing(formula: str) -> None:
     found = solved({"T": A}, f"B = {formula}", "L = sum(B)")
     np.testing.assert_array_equal(found["dL/dT"], np.zeros(A.shape))
+
+
+def test_a_sum_over_a_number_is_multiplied_out_below_the_line() -> None:
+    """Student's t: (ν + 1) r / (ν + r²) for (ν + 1) r / (ν (1 + r²/ν))."""
+    nu = np.array(3.0)
+    found = solved({"r": V, "nu": nu}, "L = (nu + 1) / 2 * sum(ln(1 + r^2 / nu))", train=["r"])
+    assert formulas(found)["dL/dr"] == "(nu + 1) * r / (nu + r^2)"
+    np.testing.assert_allclose(found["dL/dr"], 4 * V / (3 + V**2), rtol=1e-12)
+    found = solved({"x": U + 5, "s": nu}, "L = sum(ln(1 - x / s))", train=["x"])
+    assert formulas(found)["dL/dx"] == "-(1 / (s - x))"
+    np.testing.assert_allclose(found["dL/dx"], -1 / (3 - U - 5), rtol=1e-12)

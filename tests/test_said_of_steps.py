@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -116,3 +117,41 @@ def test_a_number_spread_over_a_matrix_keeps_its_ones_with_numbers_put_in() -> N
     text = page("values: {v: [[1, 2], [3, 4]]}\nequations: [y = tanh(sum(v) / 20)]\n")
     (line,) = (each for each in text.splitlines() if each.strip().startswith("∂y/∂v = "))
     assert line.count("1₂ₓ₂") == 2
+
+
+def test_values_that_are_a_list_bring_no_complaint_of_what_is_trained() -> None:
+    problem = "values: [x, w]\nequations: [x = 2, w = 3, L = x * w]\ntrain: [w]\n"
+    with pytest.raises(backprop.Error) as found:
+        backprop.load(problem)
+    (only,) = found.value.complaints
+    assert "should be a mapping from names to numbers" in only.message
+
+
+@pytest.mark.parametrize("tau", ["0.3", "[0.1, 0.5, 0.9]"])
+def test_the_pinball_loss_asks_for_the_sign_of_the_error_alone(tau: str) -> None:
+    problem = f"""
+values: {{y: [1, 2, 3], p: [0.5, 2.5, 2], tau: {tau}}}
+equations: [e = y - p, 'L = sum(maximum(tau * e, (tau - 1) * e))']
+train: [p]
+"""
+    text = page(problem)
+    assert re.search(r"∂L/∂e = 1\{e ≥ 0\} [·⊙] τ \+ 1\{e < 0\} [·⊙] \(τ − 1\)", text)
+    e, share = np.array([0.5, -0.5, 1.0]), np.array(json.loads(tau))
+    wanted = -np.where(e >= 0, share, share - 1)
+    np.testing.assert_allclose(backprop.load(problem).solve()["dL/dp"], wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("of", "where", "slope"),
+    [
+        ("maximum(a * e, b * e)", "1{a · e ≥ b · e}", 3),
+        ("maximum((a + 2) * e, (a - 1) * e)", "1{e ≥ 0}", 4.1),
+        ("maximum((a - 1) * e, (a + 2) * e)", "1{e ≤ 0}", 4.1),
+        ("minimum(e * a, (a - 1) * e)", "1{e ≤ 0}", 5.1),
+    ],
+)
+def test_what_falls_out_of_a_comparison(of: str, where: str, slope: float) -> None:
+    """The larger of 7.1 · e and 4.1 · e at e = −2 is the second, and so on."""
+    problem = f"values: {{a: 5.1, b: 3, e: -2}}\nequations: ['L = {of}']\n"
+    assert where in page(problem)
+    np.testing.assert_allclose(backprop.load(problem).solve()["dL/de"], slope, rtol=1e-12)

@@ -27,12 +27,29 @@ def layer(weights: str, more: str = "") -> str:
     return f"x: [1, 2]\nlayers:\n  - {{weights: {weights}{more}}}\n"
 
 
+def matrix(text: str) -> str:
+    return f"values:\n  A: {text}\nequations: [L = sum(A)]\n"
+
+
 MATRIX = "A: [[1, 2], [3, 4]]"
 
 
 @pytest.mark.parametrize(
     ("text", "place", "said", "instead"),
     [
+        (
+            matrix(r"\begin{bmatrix} 1 & -2 \\ \frac{1}{2} & 4 \\ \end{bmatrix}"),
+            (2, 6), "a matrix in LaTeX", "[[1, -2], [1/2, 4]]",
+        ),
+        (
+            matrix(r"$\left(\begin{array}{cc} 1 & 2 \end{array}\right)$"),
+            (2, 6), "a matrix in LaTeX", "[[1, 2]]",
+        ),
+        (formula("x: 2", "L = lnn(x)"), (3, 9), "did you mean `ln`?", "ln("),
+        (
+            "values:\n  - x: 2\n  - w: 3\nequations: [L = x * w]\n",
+            (2, 3), "not a list", "x: …, and so on, without `- `",
+        ),
         (formula("x: [2, 1]", "L = x^T @ x"), (3, 11), "`^T` would be a power", ".T"),
         (formula("x: [2, 1]", "L = ||x||^2"), (3, 9), "`||` has no meaning", "norm(…)"),
         (formula("x: 2", "L = |x|"), (3, 9), "`|` has no meaning", "abs(…)"),

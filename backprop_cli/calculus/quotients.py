@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, is_sum, num, op, signed_terms, walk
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import operation
 
@@ -104,7 +104,7 @@ def one_quotient(node: Expr, rules: Rules) -> Expr:
     found = [*_factors(node)]
     if all(each.times > 0 for each in found) or _number(found) is None:
         return node
-    factors = _inverted(found)
+    factors = _multiplied_out(_inverted(found))
     if factors is found and not (_repeats(factors, rules) or _has_numbers_to_join(factors)):
         return node
     made = _product([*_collected(factors)])
@@ -123,6 +123,33 @@ def _inverted(factors: list[_Power]) -> list[_Power]:
                 gone = (each, _Power(op("det", matrix), -1))
                 return [whole, *(one for one in factors if one not in gone)]
     return factors
+
+
+def _multiplied_out(factors: list[_Power]) -> list[_Power]:
+    """ν + r² for ν (1 + r²/ν) below the line."""
+    for each in factors:
+        for other in factors:
+            if each.times == other.times == -1 and (whole := _times_sum(each.base, other.base)):
+                gone = (each, other)
+                return [*(one for one in factors if one not in gone), _Power(whole, -1)]
+    return factors
+
+
+def _times_sum(factor: Expr, total: Expr) -> Expr | None:
+    """A factor times a sum, where it stands below the line of one of the terms."""
+    if isinstance(factor, Num) or not is_sum(total):
+        return None
+    terms = [*signed_terms(total)]
+    below = [
+        isinstance(term, Op) and term.name == "div" and term.args[1] == factor for _, term in terms
+    ]
+    if not any(below):
+        return None
+    whole: Expr = build.ZERO
+    for (sign, term), is_below in zip(terms, below, strict=True):
+        part = term.args[0] if is_below and isinstance(term, Op) else build.mul(factor, term)
+        whole = build.add(whole, part) if sign > 0 else build.sub(whole, part)
+    return whole
 
 
 def _repeats(factors: list[_Power], rules: Rules) -> bool:

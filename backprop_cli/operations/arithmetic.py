@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op, signed_terms
 from backprop_cli.algebra.shapes import Shape, broadcast
 from backprop_cli.operations.record import (
     Array,
@@ -86,11 +87,40 @@ def _larger(above: int, below: int) -> Pullback:
         else:
             at = {"first": (1, 0), "shared": (0.5, 0.5)}.get(str(rules.tie()))
             at_first, at_second = at or (build.plain(rules.tie()),) * 2
-            first = op("switch", build.sub(a, b), below=below, at=at_first, above=above)
-            second = op("switch", build.sub(a, b), below=above, at=at_second, above=below)
+            gap = _gap(a, b)
+            first = op("switch", gap, below=below, at=at_first, above=above)
+            second = op("switch", gap, below=above, at=at_second, above=below)
         return _fitted(node, rules, build.mul(g, first), build.mul(g, second))
 
     return pullback
+
+
+def _gap(a: Expr, b: Expr) -> Expr:
+    """a - b, of which the sign counts: e alone of τ·e and (τ - 1)·e, where τ falls out."""
+    match a, b:
+        case Op("mul", one), Op("mul", other):
+            for factor in one:
+                if factor in other and (
+                    times := _constant(_rest(one, factor), _rest(other, factor))
+                ):
+                    return factor if times > 0 else build.neg(factor)
+    return build.sub(a, b)
+
+
+def _rest(factors: tuple[Expr, ...], factor: Expr) -> Expr:
+    return factors[1 - factors.index(factor)]
+
+
+def _constant(a: Expr, b: Expr) -> Fraction | None:
+    """The number that a - b is; None where other terms are left."""
+    left: dict[Expr, int] = {}
+    total = Fraction(0)
+    for sign, term in signed_terms(op("sub", a, b), through_signs=True):
+        if isinstance(term, Num):
+            total += sign * term.value
+        else:
+            left[term] = left.get(term, 0) + sign
+    return None if any(left.values()) else total
 
 
 def _among_several(node: Op, tie: float | str, above: int, below: int) -> tuple[Expr, Expr]:

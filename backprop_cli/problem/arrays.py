@@ -17,6 +17,7 @@ from backprop_cli.problem.text.commas import (
     is_pair,
     pair_of,
     refuse_brackets,
+    refuse_latex,
     refuse_quotes,
     refuse_semicolons,
 )
@@ -39,7 +40,7 @@ MOST_EXPRESSIONS = 100_000
 
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
 
-_REFUSED = (refuse_quotes, refuse_brackets)
+_REFUSED = (refuse_quotes, refuse_brackets, refuse_latex)
 
 _MATRIX = 2  # lists in one another
 

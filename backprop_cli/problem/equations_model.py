@@ -150,6 +150,8 @@ def _trained(read: Equations) -> tuple[str, ...]:
     """The names to train that there are values for."""
     names: dict[str, None] = {}
     values = read.values
+    if not values and read.complaints.found:
+        return ()  # they could not be read: what is trained may well be among them
     for text in read.problem.train or ():
         name = text.text.strip()
         if name in values:

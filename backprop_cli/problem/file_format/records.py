@@ -311,6 +311,13 @@ class ListOf(Struct, Generic[T], frozen=True):
         return {"anyOf": [listed, self.item.schema()]} if self.single else listed
 
 
+def _without_dashes(node: Node) -> str | None:
+    """What to write for a list of mappings of one name each: these names alone."""
+    items = node.items if isinstance(node, ListNode) else []
+    names = [key for item in items if isinstance(item, MapNode) for key in item.entries]
+    return f"{names[0]}: …, and so on, without `- `" if len(names) == len(items) > 0 else None
+
+
 class NamedOf(Struct, Generic[T], frozen=True):
     """A mapping from names to things of one kind; each name kept as written."""
 
@@ -322,7 +329,7 @@ class NamedOf(Struct, Generic[T], frozen=True):
         self, node: Node, name: str, complaints: Complaints
     ) -> Mapping[str, tuple[Text, T]] | None:
         if not isinstance(node, MapNode):
-            unexpected(node, name, self, complaints, self.example)
+            unexpected(node, name, self, complaints, _without_dashes(node) or self.example)
             return None
         found = {}
         for key, entry in node.entries.items():

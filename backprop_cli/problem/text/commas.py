@@ -176,6 +176,27 @@ def refuse_brackets(text: str) -> None:
     raise NumberError(f"{shown(text)} stands in quotes, and a list stands without", text.strip())
 
 
+_in_latex = re.compile(
+    r"\W*(?:\\left\W*)?\\begin\s*\{\w*(?:matrix|array)\*?\}(?:\s*\{[clr| ]+\})?(.+?)"
+    r"\\end\s*\{\w+\*?\}\W*(?:\\right\W*)?",
+    re.DOTALL,
+).fullmatch
+
+
+_plain_fraction = re.compile(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}").sub
+
+
+def refuse_latex(text: str) -> None:
+    """NumberError where a matrix stands as LaTeX has it, entries apart by &."""
+    if (found := _in_latex(text)) is None:
+        return
+    plain = _plain_fraction(r"\1/\2", found[1])
+    rows = (row.strip() for row in plain.split("\\\\"))
+    entries = [[entry.strip() for entry in row.split("&")] for row in rows if row]
+    written = ", ".join(f"[{', '.join(row)}]" for row in entries)
+    raise NumberError("a matrix in LaTeX is no matrix here", f"[{written}]")
+
+
 def without_brackets(text: str) -> str:
     """A list that is one text, `[[1, 2], [3, 4]]`, with semicolons for the brackets of its rows."""
     if _in_brackets(text) is None:

@@ -246,6 +246,8 @@ def nearest(text: str, known: Collection[str]) -> str | None:
         names.setdefault(folded(name), name)
     if word in names:
         return names[word]
+    if len(stuttered := [name for name in names if _is_stuttered(word, name)]) == 1:
+        return names[stuttered[0]]
     if len(word) < _SHORTEST:
         return None
     most = 1 if len(word) < _LONG else 2
@@ -256,6 +258,16 @@ def nearest(text: str, known: Collection[str]) -> str | None:
         return names[closest[0]] if len(closest) == 1 else None
     begun = [name for name in names if len(word) > _SHORTEST and name.startswith(word)]
     return names[begun[0]] if len(begun) == 1 else None
+
+
+def _is_stuttered(word: str, name: str) -> bool:
+    """Whether a letter was typed twice: lnn for ln."""
+    again = (
+        word[:place] + word[place + 1 :]
+        for place in range(1, len(word))
+        if word[place] == word[place - 1]
+    )
+    return len(name) > 1 and name in again
 
 
 def _slips(word: str, name: str) -> int:
