@@ -27,7 +27,7 @@ from backprop_cli.grading.report_data import Index
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.detect import candidates, shaped
+from backprop_cli.grading.slips.detect import candidates, shaped, worked_out
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
 from backprop_cli.grading.slips.program_lines import lines_of, one_line
@@ -310,8 +310,8 @@ class Exercise:
         case, steps = self._case(stage, step), stage.steps.items()
         hidden = {id: way.expr for id, way in steps if stage.called(id) in put_in}
         ways = [one_line(way, hidden) for way in lines_of(stage, case)]
-        made = [one for one in code_changes(case, ways) if case.fits(one[1])]
-        wrong = [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
+        made = worked_out(case, [one for one in code_changes(case, ways) if case.fits(one[1])])
+        wrong = [(id, stage.written(expr)) for id, expr in made]
         return [one for one in wrong if self.truth.keys() - {name} >= {*symbols(one[1])}]
 
     @cached

@@ -77,6 +77,11 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
         found += [made for made in (*changes(one), *within_norms(one)) if one.fits(made[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]
+    return worked_out(case, found)
+
+
+def worked_out(case: Case, found: list[Candidate]) -> list[Candidate]:
+    """Those whose formula is not only computed by pulling back."""
     if not any(is_jacobian(step.expr) for step in case.steps.values()):
         return found
     pulled_back = Folded(lambda leaf: False, _is_pulled_back)  # once for all that they share

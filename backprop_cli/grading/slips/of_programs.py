@@ -21,6 +21,13 @@ from backprop_cli.grading.slips.plain_workings import (
     is_same,
     room_of,
 )
+from backprop_cli.grading.slips.program_gathered import (
+    backwards,
+    batch_not_turned,
+    other_indices,
+    padded_otherwise,
+    stride_of_one_axis,
+)
 from backprop_cli.grading.slips.program_ways_back import (
     one_entry_each,
     side_by_side,
@@ -216,19 +223,23 @@ def _any_of(*tests: Test) -> Test:
 TESTS: Mapping[str, Test] = MappingProxyType(
     {
         "transposed": _transposed,
-        "reshape-for-transpose": _any_of(_reshaped, by_turned(not_turned), windows_not_turned),
+        "reshape-for-transpose": _any_of(
+            _reshaped, by_turned(not_turned), windows_not_turned, batch_not_turned
+        ),
         "changed-in-place": _in_place,
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
         "gradient-overwritten": windows_overwritten,
         "wrong-constant": cut_elsewhere,
-        "wrong-stride": side_by_side,
+        "wrong-stride": _any_of(side_by_side, stride_of_one_axis),
+        "wrong-padding": padded_otherwise,
         "one-position-only": _any_of(some_windows, one_entry_each, from_one_place),
         "transpose-omitted": by_turned(axes_exchanged),
         "kernel-flipped": by_turned(upside_down),
         "path-lost": one_filter,
-        "wrong-operand": by_turned(one_for_all),
+        "wrong-operand": _any_of(by_turned(one_for_all), other_indices),
+        "other-order": by_turned(backwards),
         "wrong-activation": largest_of_windows,
         "sign-lost": _other_sign,
         "constant-factor": _constant,

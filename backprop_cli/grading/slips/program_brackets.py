@@ -7,7 +7,20 @@ from functools import partial, reduce
 from itertools import product
 from typing import Final
 
-from backprop_cli.algebra.expr import SUMS, Expr, Num, Op, Place, Sym, factors, is_sum, num, op, put
+from backprop_cli.algebra.expr import (
+    SUMS,
+    Expr,
+    Num,
+    Op,
+    Place,
+    Sym,
+    factors,
+    is_sum,
+    num,
+    op,
+    put,
+    signed_terms,
+)
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
@@ -45,6 +58,10 @@ def _on_one_term(node: Op, place: Place, whole: Op) -> Iterator[Change]:
     first, last = whole.args
     for terms in ((put(node, place, first), last), (first, put(node, place, last))):
         yield "brackets-misplaced", Op(whole.name, terms, whole.options)
+    if node.name == "div" and place[0] == 1:  # (x − μ) · (1/√v + ε)
+        top, (first, last) = put(node, (0,), num(1)), whole.args
+        times = op(whole.name, put(top, place, first), last)
+        yield "brackets-misplaced", op("mul", node.args[0], times)
 
 
 def _of_both(node: Op, inner: Op) -> Iterator[Change]:
@@ -95,6 +112,16 @@ _MOST_FACTORS: Final = 4
 _LEFT, _RIGHT, _BOTH = 1, 2, 3
 
 
+def one_factor_alone(node: Op) -> Iterator[Change]:
+    """g for g·m/p: all factors left out but one."""
+    parts = list(_chain(node))
+    if len(parts) > _FEWEST_LOST:
+        yield from (("factor-left-out", part) for part, is_below in parts if not is_below)
+
+
+_FEWEST_LOST: Final = 2  # one factor alone that is lost is said otherwise
+
+
 def _chain(node: Expr, is_below: bool = False) -> Iterator[tuple[Expr, bool]]:
     """The factors of a product, and whether each is one that is divided by."""
     if isinstance(node, Op) and node.name in _FACTORS:
@@ -136,6 +163,7 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
         yield "factor-added", op(node.name, first, op("mul", first, last))
     yield from _of_all_terms(node)
     yield from _of_divisor(node)
+    yield from _behind_a_minus(node)
     yield from _of_the_other_term(case, node)
 
 
@@ -176,6 +204,16 @@ def _of_divisor(node: Op) -> Iterator[Change]:
         case (first, Op("div", (top, Op("add" | "sub" as inner, (bottom, last))))):
             rest = op(node.name, first, op("div", top, bottom))
             yield "brackets-misplaced", op(inner, rest, last)
+
+
+def _behind_a_minus(node: Op) -> Iterator[Change]:
+    """w − ηg + λw for w − η(g + λw), which is w − ηg − ηλw."""
+    before, last = node.args
+    taken = {one for sign, term in signed_terms(before) if sign < 0 for one in factors(term)}
+    parts = list(factors(last)) if node.name == "sub" else []
+    for k, factor in enumerate(parts if len(parts) > 1 else ()):
+        if factor in taken:
+            yield "brackets-misplaced", op("add", before, _without(parts, k))
 
 
 def _of_all_terms(node: Op) -> Iterator[Change]:

@@ -23,13 +23,12 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.of_programs import by_numbers, ratio
 from backprop_cli.grading.slips.origins import Candidates, unwritten
-from backprop_cli.grading.slips.plain_workings import Numbers, Values, WrongArray, is_same
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, WrongArray, is_same, room_of
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
@@ -53,7 +52,7 @@ _FAR_FETCHED: Final = frozenset(
 """What is another way back altogether, where one number, or brackets, explain as much."""
 
 
-_OF_ONE_LESS: Final = frozenset({"term-left-out", "term-sign-flipped", _LOST})
+_OF_ONE_LESS: Final = frozenset({"term-left-out", "term-sign-flipped", "wrong-operand", _LOST})
 """What x for 1 − x looks like, too."""
 
 Lines = Callable[[str], Sequence[Expr]]
@@ -85,6 +84,7 @@ class ProgramDetector:
         self.in_one_line = in_one_line
         self.numbers = Numbers(judge)
         self.workings = [Values(self.numbers), Values(Numbers(judge, repaired=True))]
+        self._same: dict[str, bool] = {}
 
     def explain(
         self, wrong: Wrong, candidates: Candidates
@@ -183,6 +183,8 @@ class ProgramDetector:
         listed, room = list(among), MOST_NUMBERS
         for workings in self.workings:
             found: dict[str, None] = {}
+            if workings is not self.workings[0]:
+                listed = [one for one in listed if self._is_repaired(one[1])]
             for id, expr in listed:
                 room -= wrong.written.value.size
                 if room < 0:
@@ -192,6 +194,16 @@ class ProgramDetector:
             if found:
                 return list(found)
         return []
+
+    def _is_repaired(self, expr: Expr) -> bool:
+        """Whether a formula has other numbers in it where what is wrong is repaired."""
+        return not all(map(self._stays, symbols(expr)))
+
+    def _stays(self, name: str) -> bool:
+        if (stays := self._same.get(name)) is None:
+            typed, repaired = (workings.numbers[name] for workings in self.workings)
+            stays = self._same[name] = np.array_equal(typed, repaired, equal_nan=True)
+        return stays
 
     def _giving_times(self, wrong: Wrong) -> list[str]:
         """The formulas that give so many times the array: a mean lost, and something in it."""
@@ -219,26 +231,34 @@ class ProgramDetector:
         room = MOST_NUMBERS
         for step in unwritten(self.judge, wrong.name, self.numbers):
             found: dict[str, None] = {}
-            for slip, value in self._led_to(formula, step, candidates, general=general):
+            leads: dict[bytes, bool] = {}
+            for slip, value in self._made_in(step, candidates, general=general):
                 room -= value.size
-                if slip not in found and self._is(wrong, value):
-                    found[slip] = None
+                if slip not in found:
+                    numbers = value.tobytes()  # that many a mistake leaves
+                    if numbers not in leads:
+                        leads[numbers] = self._leads(wrong, formula, step, value)
+                    found |= {slip: None} if leads[numbers] else {}
                 if room < 0:
                     return None
             if found:
                 return Origin(step, most_telling(said_best(found)))
         return None
 
-    def _led_to(
-        self, formula: Expr, step: str, candidates: Candidates, *, general: bool
+    def _made_in(
+        self, step: str, candidates: Candidates, *, general: bool
     ) -> Iterator[tuple[str, Array]]:
-        """What each mistake in one step leads to."""
+        """What each mistake makes of one step."""
         for slip, expr in candidates(step):
-            if (slip in GENERAL) == general and not is_jacobian(expr):
+            if (slip in GENERAL) == general:
                 value = self.workings[0].of(expr)
                 if not np.isnan(value).any():  # a mask may take −∞
-                    changed = Numbers(self.judge, changed={step: value})
-                    yield slip, Values(changed).of(formula)
+                    yield slip, value
+
+    def _leads(self, wrong: Wrong, formula: Expr, step: str, value: Array) -> bool:
+        """Whether the array is what follows from such a step."""
+        changed = Numbers(self.judge, changed={step: value})
+        return self._is(wrong, Values(changed).of(formula))
 
 
 def _those(wrong: Wrong, slips: Collection[str]) -> list[Candidate]:
@@ -284,6 +304,8 @@ def by_all_entries(array: WrongArray) -> list[str]:
         return ["other-order"]
     if any(_picked_from(value, whole, unit) for whole in _moved(array)):
         return ["other-order"]
+    if _of_other_rows(array):
+        return ["other-order"]
     return ["wrong-target"] if any(_other_target(array, right) for right in rights) else []
 
 
@@ -293,6 +315,29 @@ def _moved(array: WrongArray) -> Iterator[Array]:
     done = {one.name for one in nodes if isinstance(one, Op)}
     if done and done <= _MOVE:
         yield from (array.numbers[one.name] for one in nodes if isinstance(one, Sym))
+
+
+def _of_other_rows(array: WrongArray) -> bool:
+    """Whether one matrix of a sum was added with other rows of it in their places."""
+    match array.formula:
+        case Op("add", (one, other)) if array.value.ndim == _MATRIX:
+            pairs = (array.of(one), array.of(other))
+            return any(
+                _has_rows(array.value - first, last, array.unit)
+                for first, last in (pairs, pairs[::-1])
+                if last.shape == array.value.shape
+            )
+    return False
+
+
+def _has_rows(found: Array, table: Array, unit: Array) -> bool:
+    """Whether each row is one of a table, if not that in its own place."""
+    room = np.broadcast_to(room_of(found, unit), found.shape)
+    rows = [any(is_same(row, one, room[0]) for one in table) for row in found]
+    return len(table) >= FEWEST and all(rows)
+
+
+_MATRIX: Final = 2
 
 
 def _picked_from(value: Array, whole: Array, unit: Array) -> bool:

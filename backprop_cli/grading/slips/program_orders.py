@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.build import filled, ones
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, put, rewrite, walk
+from backprop_cli.algebra.quantity import quantity, step_of
 from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.grading.slips.formula_parts import Change
 from backprop_cli.grading.slips.forward import CONVOLUTIONS
@@ -156,6 +158,32 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
                 yield slip, op("div", new, num(2))
         case Op("div", (top, Num() as count)):
             yield from _over_a_sum(case, top, count)
+        case Op("div", (top, Op("sum", (Sym(name),), ()))):
+            for size in case.sizes.names.get(name) or ():  # how many there are, and not Σw
+                yield "mean-sum-confused", op("div", top, num(int(size)))
+
+
+def of_masks(case: Case, node: Op) -> Iterator[Change]:
+    """0 where a mask takes −∞, so that a softmax goes there all the same; the mask turned."""
+    for scores, mask in (node.args, node.args[::-1]) if node.name == "add" else ():
+        given = case.model.given.get(mask.name) if isinstance(mask, Sym) else None
+        if given is not None and np.isneginf(given.value).any():
+            yield "wrong-constant", op("mul", scores, op("exp", mask))
+            if len(set(given.value.shape)) == 1 < given.value.ndim:
+                yield "transpose-omitted", op("add", scores, op("transpose", mask))
+
+
+def of_a_row(case: Case, node: Op) -> Iterator[Change]:
+    """What was worked out in this step, or the one before, for a given row: p_{t-1} for x[t]."""
+    own, shape = quantity(case.step.id), case.shape(node)
+    step = step_of(own.by or own.name)
+    if step is None or node.name != "at" or not isinstance(node.args[0], Sym) or not shape:
+        return
+    for name in case.sizes.names:
+        found = step_of(name)
+        near = found is not None and found[1] in (step[1], step[1] - 1)
+        if near and case.has(name, shape):
+            yield "wrong-operand", Sym(name)
 
 
 def _centred(case: Case, node: Sym) -> Iterator[Change]:

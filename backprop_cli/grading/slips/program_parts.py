@@ -35,7 +35,7 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, size_of, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, count_along, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, powers_alone, windows_otherwise
-from backprop_cli.grading.slips.program_brackets import brackets, operators
+from backprop_cli.grading.slips.program_brackets import brackets, one_factor_alone, operators
 from backprop_cli.grading.slips.program_functions import (
     of_constants,
     of_function,
@@ -49,6 +49,8 @@ from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.grading.slips.program_orders import (
     added_up,
     in_another_order,
+    of_a_row,
+    of_masks,
     of_numbers,
     of_slices,
     of_some_samples,
@@ -137,11 +139,14 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     if node.name == "transpose" and isinstance(node.args[0], Sym):
         yield from _of_its_family(case, node, node.args[0])
     yield from brackets(case, node)
+    yield from one_factor_alone(node)
     yield from operators(node)
     yield from of_sums(case, node)
     yield from of_some_samples(case, node)
     yield from added_up(case, node)
     yield from of_windows(case, node)
+    yield from of_masks(case, node)
+    yield from of_a_row(case, node)
     yield from of_constants(node)
     yield from of_squares(case, node)
     yield from _other_slices(case, node)
@@ -332,7 +337,7 @@ def _complements(case: Case) -> Iterator[Change]:
     for name in symbols(case.expr):
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
-            yield "wrong-constant", swapped
+            yield "complement", swapped
 
 
 def _turned_round(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
@@ -349,6 +354,9 @@ def _other_targets(case: Case) -> Iterator[Change]:
         for place, node in places(case.expr):
             if node == Sym(target):
                 yield "wrong-target", put(case.expr, place, ones(node))
+                for along, axis in (("row", 0), ("column", 1)):  # logp[:, y] for logp[range(n), y]
+                    of_all = filled(node, op(along, op("mean", node, axis=axis)))
+                    yield "wrong-target", put(case.expr, place, of_all)
                 for order in _turned_round(case.lengths(node)):
                     yield "wrong-target", put(case.expr, place, op("at", node, index=order))
             elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Place
+from backprop_cli.algebra.expr import Expr, Op, Place, op
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
@@ -19,7 +19,7 @@ from backprop_cli.operations.sliding import sliding
 
 _MOST_WINDOWS: Final = 1_000
 """Of more windows it takes too long to put each over the others."""
-_BACK: Final = frozenset({"conv_transpose", "to_windows"})
+_BACK: Final = frozenset({"conv_transpose", "to_windows", "to_winners"})
 
 
 class _Back(Struct, frozen=True):
@@ -56,7 +56,7 @@ def _ways_back(array: WrongArray) -> Iterator[_Back]:
 
 def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
     """Along how many axes the windows stand, and how far apart."""
-    if node.name == "to_windows":
+    if node.name != "conv_transpose":
         return pool_of(node).axes, pool_of(node).stride
     return sliding(node, shape).axes, sliding(node, shape).stride
 
@@ -64,10 +64,11 @@ def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
 def windows_overwritten(array: WrongArray) -> bool:
     """What comes back to where windows overlap, from one of them alone: the last, or the first."""
     return any(
-        back.gives(_one_over_another(back, order))
+        back.gives(_one_over_another(back, order, reached))
         for back in _ways_back(array)
         for loop in _loops(back)
         for order in (loop, loop[::-1])
+        for reached in _reached(back)
         if loop
     )
 
@@ -81,13 +82,26 @@ def _loops(back: _Back) -> Iterator[list[Any]]:
     yield [(*f, *at) for f in filters for at in spots]
 
 
-def _one_over_another(back: _Back, spots: Sequence[Any]) -> Array:
+Reached: TypeAlias = "Callable[[Array], Array]"
+
+
+def _reached(back: _Back) -> Iterator[Reached]:
+    """What a loop sets of a picture for one window: all of it, or its largest entry alone."""
+    if back.node.name == "to_winners":
+        options = {name: value for name, value in back.node.options if name != "at_tie"}
+        yield partial(function_of(op("to_windows", *back.node.args[:1], **options)), **options)
+        yield lambda where: back.function(where, *back.others)
+    else:
+        yield lambda where: back.function(where, *map(np.ones_like, back.others))
+
+
+def _one_over_another(back: _Back, spots: Sequence[Any], reached: Reached) -> Array:
     """Each window's share put in the place of what was there."""
     whole = np.zeros_like(back.function(back.g, *back.others))
     for spot in spots:
         alone, where = np.zeros_like(back.g), np.zeros_like(back.g)
         alone[spot], where[spot] = back.g[spot], 1
-        there = back.function(where, *map(np.ones_like, back.others)) != 0
+        there = reached(where) != 0
         whole[there] = back.function(alone, *back.others)[there]
     return whole
 

@@ -41,7 +41,7 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "factor-left-out",
             "a factor left out",
-            "One factor of the product is missing.",
+            "A factor of the product is missing.",
         ): "QKᵀ instead of QKᵀ/√d",
         SlipWords(
             "term-sign-flipped",
@@ -144,7 +144,7 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "wrong-target",
             "another target",
-            "Something else than y was taken off ŷ: 1 everywhere, or y with its 1 in other places.",
+            "Something else stands in the place of y: 1 everywhere, or its 1 in other places.",
         ): "dZ -= 1 instead of dZ[range(n), y] -= 1",
         SlipWords(
             "other-loss",

@@ -197,8 +197,8 @@ _BACKWARD = (
     slip(
         "wrong-padding",
         "something else around the picture",
-        "What stands around is less than any number in a maximum, 0 in a mean: look at whether it"
-        " counts.",
+        "What stands around the picture is not what belongs there: less than any number in a"
+        " maximum, 0 in a mean or before a convolution, and as much on each side.",
         forward.wrong_padding,
         "max(0, −1, −2) = 0 at an edge instead of max(−1, −2)",
     ),

@@ -9,7 +9,7 @@ from itertools import product
 from backprop_cli.algebra.expr import Expr, Op, Place, Sym, num, op, places, substitute, symbols
 from backprop_cli.algebra.quantity import change_id, new_id, old_id, quantity, state_id
 from backprop_cli.grading.slips.case import Case, plain_name, terms
-from backprop_cli.solving.update import state_shapes
+from backprop_cli.solving.update import constant_names, state_shapes
 
 
 def _old(case: Case) -> str | None:
@@ -66,6 +66,16 @@ def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
     yield from (("decimal-slip", expr) for expr in _rate_moved(case))
     yield from (("term-scaled", expr) for expr in _other_form(case))
     yield from (("term-scaled", expr) for expr in _small_number_moved(case))
+    yield from (("term-added", expr) for expr in _decay_of_biases(case))
+
+
+def _decay_of_biases(case: Case) -> Iterator[Expr]:
+    """b − η(∇ + λb), where the weights alone decay."""
+    found, model = _change(case), case.model
+    decay = None if found is None else constant_names(model).get("weight_decay")
+    if found is not None and decay is not None and found[0].name not in model.decaying:
+        shrunk = op("mul", Sym(decay), found[0])
+        yield op("sub", op("add", *found), op("mul", Sym(_rate(case)), shrunk))
 
 
 def _rate_moved(case: Case) -> Iterator[Expr]:
