@@ -106,19 +106,19 @@ class Enclosing:
         self._held.append(expr)
         if len(found.parts) >= _LONG and known[id(expr)] is None:
             self._by_steps(expr, found, known)
-        stack: list[Expr] = [expr]
+        stack, look = [expr], known.look
         while stack:  # down to what is known: most of a wrong formula is that of the right one
             node = stack[-1]
             parts = node.args if isinstance(node, Op) else ()
-            args = [one for part in parts if (one := known[id(part)]) is not None]
-            if known[id(node)] is not None:
+            args = [one for part in parts if (one := look(id(part))) is not None]
+            if look(id(node)) is not None:
                 stack.pop()
             elif len(args) == len(parts):
                 known[id(node)] = self.part(node, args)
                 stack.pop()
             else:
-                stack += [part for part in reversed(parts) if known[id(part)] is None]
-        reached = known[id(expr)]
+                stack += [part for part in reversed(parts) if look(id(part)) is None]
+        reached = look(id(expr))
         assert reached is not None
         return reached
 
@@ -254,7 +254,11 @@ class Enclosing:
 
 
 def _are_points(args: Sequence[Reached]) -> bool:
-    return all(arg.rounded[0] is arg.rounded[1] for arg in args)
+    for arg in args:
+        low, high = arg.rounded
+        if low is not high:
+            return False
+    return True
 
 
 def _is_plain(interval: Interval) -> bool:

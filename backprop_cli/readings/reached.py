@@ -44,6 +44,11 @@ class Known(dict[int, Reached | None]):
         known.update(*(parts & plan.parts.keys() for plan, _ in self._by_steps))
         return len(known) / len(parts)
 
+    @property
+    def look(self) -> Callable[[int], Reached | None]:
+        """What gives what is known of a part, or None."""
+        return self.__getitem__ if self._by_steps else self.get  # which takes a fifth of the time
+
     def __missing__(self, part: int) -> Reached | None:
         for plan, steps in self._by_steps:
             if part in plan.parts:
