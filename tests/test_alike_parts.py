@@ -16,7 +16,7 @@ from backprop_cli.operations.bounds import Array, Interval
 from backprop_cli.readings.alike_parts import planned
 from backprop_cli.readings.intervals import Enclosing
 from backprop_cli.readings.reached import Reached
-from backprop_cli.readings.units import Floating, FloatType, Unit, WithProducts, persons
+from backprop_cli.readings.units import Floating, FloatType, Rounding, Unit, WithProducts, persons
 
 CASE = Path(__file__).parent / "cases/courses/convolution-relu-pooling.yaml"
 UNITS = [
@@ -140,16 +140,14 @@ def test_numbers_that_are_none_and_next_to_none(name: str, value: float, unit: U
             assert np.array_equal(one, other, equal_nan=True)
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=str)
-def test_that_wrong_formulas_go_on_with_parts_of_the_right_one(unit: Unit | None) -> None:
+def test_that_wrong_formulas_go_on_with_parts_of_the_right_one() -> None:
     grader = Grader(load(CASE).model)
-    for id, ways in grader.key.formulas.items():
-        wrong = [expr for _, expr in grader.candidates(id)][:: 1 + len(grader.candidates(id)) // 8]
+    ways = grader.key.formulas["dL/dW"]
+    wrong = [expr for _, expr in grader.candidates("dL/dW")]
+    for unit in (None, Unit(2), WithProducts(3, True), Rounding(2, within="no term")):
         env = {name: around(np.round(one, 2), unit) for name, one in grader.truth.items()}
         one_after_the_other = enclosing(env, unit)
-        for expr in (*ways, *wrong):
-            if "jacobian" in in_order(expr).operations:
-                continue
+        for expr in (*ways, *wrong[:: len(wrong) // 8]):
             with np.errstate(all="ignore"):
                 expected = alone(enclosing(env, unit), expr)
                 assert_same(one_after_the_other.of(expr), expected)
