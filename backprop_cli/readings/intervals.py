@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, walk
+from backprop_cli.algebra.expr import Expr, InOrder, Num, Op, Sym, in_order, symbols, walk
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Interval, is_point, point
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.table import TABLE, in_placeholders
+from backprop_cli.readings.alike_parts import Plan, planned
 from backprop_cli.readings.inside_operations import (
     BY_PRODUCTS,
     PRODUCTS_BY_BLOCKS,
@@ -19,11 +21,13 @@ from backprop_cli.readings.inside_operations import (
     axis_of,
     way_within,
 )
+from backprop_cli.readings.reached import Known, Reached, moved, side_by_side, taken
 from backprop_cli.readings.units import (
     EXACT,
     PRODUCTS,
     SUMS,
     TOTALS,
+    Floating,
     Rounding,
     Unit,
     named,
@@ -58,19 +62,10 @@ class NoBoundsError(UserError):
         super().__init__(Complaint(message, instead="two axes at most, and sizes that are numbers"))
 
 
-class _Reached(Struct, frozen=True):
-    """What is known of a part of a formula: before its own rounding, after it, without any.
-
-    `digits` tells whether it has the digits of the sheet: a name, or what brings no new ones to it.
-    """
-
-    bare: Interval
-    rounded: Interval
-    exact: Interval
-    digits: bool
-
-
 _NOTHING = frozenset[str]()
+_LONG, _MUCH = 50, 0.5
+"""So many parts has a formula of which it is worth the time to see which are alike, unless so much
+of it is known."""
 
 
 class Enclosing:
@@ -94,8 +89,8 @@ class Enclosing:
         self.definite = unit is not None and unit.definite
         self.exact = EXACT if unit is None else unit.exact
         self.unwritten = SUMS if way_within(unit) == "no term" else _NOTHING
-        self._known: dict[int, _Reached] = {}
-        self._dividing: dict[int, _Reached] = {}  # the same where what is exact is known, too
+        self._known = Known()
+        self._dividing = Known()  # the same where what is exact is known, too
         self._held: list[Expr] = []  # so that no other part has the identity of one that is known
 
     def bounds(self, expr: Expr) -> Interval:
@@ -103,54 +98,80 @@ class Enclosing:
         with np.errstate(all="ignore"):
             return self.of(expr).bare
 
-    def of(self, expr: Expr) -> _Reached:
+    def of(self, expr: Expr) -> Reached:
         """What is known of a formula."""
         found = in_order(expr)
         self.divides = not found.operations.isdisjoint(_QUOTIENTS)
         known = self._dividing if self.divides else self._known
         self._held.append(expr)
-        stack: list[Expr] = [expr]
+        if len(found.parts) >= _LONG and known[id(expr)] is None:
+            self._by_steps(expr, found, known)
+        stack, look = [expr], known.look
         while stack:  # down to what is known: most of a wrong formula is that of the right one
             node = stack[-1]
             parts = node.args if isinstance(node, Op) else ()
-            args = [one for part in parts if (one := known.get(id(part))) is not None]
-            if id(node) in known:
+            args = [one for part in parts if (one := look(id(part))) is not None]
+            if look(id(node)) is not None:
                 stack.pop()
             elif len(args) == len(parts):
                 known[id(node)] = self.part(node, args)
                 stack.pop()
             else:
-                stack += [part for part in reversed(parts) if id(part) not in known]
-        return known[id(expr)]
+                stack += [part for part in reversed(parts) if look(id(part)) is None]
+        reached = look(id(expr))
+        assert reached is not None
+        return reached
 
-    def part(self, node: Expr, args: Sequence[_Reached]) -> _Reached:
+    def _by_steps(self, expr: Expr, found: InOrder, known: Known) -> None:
+        """Works a long formula out, of which little is known, what is alike at once."""
+        if isinstance(self.unit, Floating) or known.share(found) >= _MUCH:
+            return  # floats go by the largest entry, and not by each
+        plan = planned(expr, found)
+        if plan is not None and (steps := self._steps(plan)) is not None:
+            known.learn(plan, steps)
+
+    def _steps(self, plan: Plan) -> list[Reached] | None:
+        """What is known after each step; None where what stands beside a number may matter."""
+        done: list[Reached] = []
+        for step in plan.steps:
+            args = [taken(done[one], rows) for one, rows in step.args]
+            if step.count > 1 and not all(arg.bare[0].flags.c_contiguous for arg in args):
+                return None  # sums go by how numbers lie in memory
+            if step.moves:
+                at_once = self.definite and not self.divides and _are_points(args)
+                done.append(moved(step, args, at_once=at_once, divides=self.divides))
+            elif step.count == 1:
+                done.append(self.part(step.node, args))
+            else:
+                done.append(self.part(step.node, side_by_side(step, args)))
+                if not _is_plain(done[-1].bare):
+                    return None
+        return done
+
+    def part(self, node: Expr, args: Sequence[Reached]) -> Reached:
         """One part of a formula on arguments that are known."""
         if not isinstance(node, Op):
             return self.leaf(node)
         return self.at_once(node, args) or self.step(node, args)
 
-    def at_once(self, node: Op, args: Sequence[_Reached]) -> _Reached | None:
+    def at_once(self, node: Op, args: Sequence[Reached]) -> Reached | None:
         """The same for one person's numbers, where nothing is written down within the operation."""
         if not self.definite or self.divides or node.name not in _AT_ONCE or self.adds_up(node):
             return None
-        values = []
-        for arg in args:
-            low, high = arg.rounded
-            if low is not high:
-                return None
-            values.append(low)
-        value = function_of(node)(*values, **dict(node.options))
+        if not _are_points(args):
+            return None
+        value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
         bare = point(np.asarray(value, dtype=float))
-        return _Reached(bare, self.after(node, args, bare), bare, False)
+        return Reached(bare, self.after(node, args, bare), bare, False)
 
-    def leaf(self, node: Sym | Num) -> _Reached:
+    def leaf(self, node: Sym | Num) -> Reached:
         """A name as it stands; a number as it is written."""
         if isinstance(node, Sym):
             found = self.names(node.name)
         else:
             found = point(np.asarray(float(node.value)))
         fine = isinstance(node, Sym) and self.finer is not None and self.finer(node.name)
-        return _Reached(found, found, found, not fine)
+        return Reached(found, found, found, not fine)
 
     def defined(self, expr: Expr) -> Interval:
         """What an operation is by its definition, whose last step is the number typed.
@@ -173,11 +194,11 @@ class Enclosing:
         )
         return inside.of(piece).bare
 
-    def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
+    def step(self, node: Op, args: Sequence[Reached]) -> Reached:
         """The same for any numbers."""
         if self.unit is None:
             found = self.clean(applied(node, [arg.exact for arg in args], None), node)
-            return _Reached(found, found, found, True)
+            return Reached(found, found, found, True)
         inner = [arg.bare if self.adds_up(node) else arg.rounded for arg in args]
         if node.name in TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
@@ -190,7 +211,7 @@ class Enclosing:
         if node.name in EXACT and any(arg.bare is not arg.rounded for arg in args):
             # The last step is the one before: nothing is rounded in -(a / b).
             bare = self.clean(applied(node, [arg.bare for arg in args], self.unit), node)
-        return _Reached(bare, rounded, exact, digits)
+        return Reached(bare, rounded, exact, digits)
 
     def clean(self, found: Interval, node: Op) -> Interval:
         """What is known exactly, with 0 where only the noise of the arithmetic is left of it."""
@@ -208,7 +229,7 @@ class Enclosing:
         adds = node.name in self.unwritten
         return adds and not any(isinstance(arg, Num) for arg in node.args)
 
-    def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
+    def after(self, node: Op, args: Sequence[Reached], bare: Interval) -> Interval:
         """What a step is once it is written down."""
         unit = self.unit
         assert unit is not None
@@ -232,7 +253,22 @@ class Enclosing:
         )
 
 
-def _one_rounding(node: Op, terms: _Reached) -> Interval:
+def _are_points(args: Sequence[Reached]) -> bool:
+    for arg in args:
+        low, high = arg.rounded
+        if low is not high:
+            return False
+    return True
+
+
+def _is_plain(interval: Interval) -> bool:
+    """Whether all is finite, and nothing may be the noise of the arithmetic."""
+    low, high = interval
+    finite = every(np.isfinite(low)) and every(np.isfinite(high))
+    return finite and not (may_be_noise(low) and some(low == high))
+
+
+def _one_rounding(node: Op, terms: Reached) -> Interval:
     """The terms of a sum; one alone that is not 0 is the sum itself, and written down once."""
     low, high = terms.rounded
     axis = axis_of(dict(node.options))

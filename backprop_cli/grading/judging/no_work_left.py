@@ -8,7 +8,7 @@ which something is left to be worked out is judged as any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from msgspec import Struct
@@ -241,8 +241,9 @@ def _is_flat(standing: Standing, name: str) -> bool:
 
 
 def _through(standing: Standing, expr: Expr, back: Collection[str], names: Names) -> Array:
-    """What comes back through a formula of gradients of about 1."""
+    """What comes back through a formula of gradients of about 1; a name is asked for once."""
 
+    @cache
     def probed(used: str) -> Interval:
         return point(_probe(standing.key.truth[used].shape)) if used in back else names(used)
 

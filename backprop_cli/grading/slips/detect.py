@@ -264,12 +264,12 @@ class Detector:
 
     def _work(self, wrong: Wrong) -> Iterator[_Worked]:
         both, same = self._given(wrong)
-        near = np.logical_or(*are_near(wrong, both).T).tolist()
-        for one, (value, _), is_near, is_same in zip(
-            wrong.candidates, both, near, same, strict=True
-        ):
+        near = np.logical_or(*are_near(wrong, both).T)
+        typed = both[:, 0]
+        each = zip(wrong.candidates, typed, near, near & gives(wrong, typed), same, strict=True)
+        for one, value, is_near, is_given, is_same in each:
             if not is_same:
-                yield _Worked(one, value, is_near, is_near and gives(wrong, value))
+                yield _Worked(one, value, bool(is_near), bool(is_given))
 
     def _given(self, wrong: Wrong) -> tuple[Array, Sequence[bool]]:
         """What each wrong formula gives in both ways, and whether the right one gives just that.

@@ -196,9 +196,17 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     return every(fits[wrong.mask])
 
 
-def gives(wrong: Wrong, value: Array) -> bool:
-    """Whether a formula of this value gives all of it, or next to it."""
-    return every(meets(wrong.next_to, point(value)) | ~wrong.written.present)
+def gives(wrong: Wrong, values: Array) -> Mask:
+    """Which formulas give all of it, or next to it.
+
+    The last axes of their `values` are those of the quantity.
+    """
+    fits = meets(wrong.next_to, point(values)) | ~wrong.written.present
+    return np.asarray(fits.all(axis=_axes(wrong)))
+
+
+def _axes(wrong: Wrong) -> tuple[int, ...]:
+    return tuple(range(-wrong.mask.ndim, 0))
 
 
 def explains(wrong: Wrong, interval: Interval) -> bool:
@@ -252,8 +260,7 @@ def are_near(wrong: Wrong, values: Array) -> Mask:
     room = _ROUNDING * (high - low) + _SHARE * size
     off = np.maximum(low - values, values - high)
     near = ((off <= room) | ~np.isfinite(values)) & wrong.mask
-    axes = tuple(range(-wrong.mask.ndim, 0))
-    return np.asarray(2 * np.sum(near, axis=axes) >= np.sum(wrong.mask))
+    return np.asarray(2 * np.sum(near, axis=_axes(wrong)) >= np.sum(wrong.mask))
 
 
 def neighbours(wrong: Wrong, values: Sequence[Array]) -> int:
