@@ -111,13 +111,6 @@ EACH = (
         STEPS,
     ),
     Loosened(
-        "all that wide ranges of typed numbers hold is somebody's",
-        JUDGING + "ways_to_read.py",
-        "return some(interval[1] - interval[0] > MOST_UNITS",
-        "return some(interval[1] - interval[0] > 50 * MOST_UNITS",
-        STEPS,
-    ),
-    Loosened(
         "who has one decimal may have one significant digit",
         JUDGING + "ways_to_read.py",
         "other.count >= min(typed, few_digits.TELLING)",
@@ -161,7 +154,7 @@ EACH = (
     ),
     Loosened(
         "people keep four digits more than they write",
-        JUDGING + "ways_to_read.py",
+        JUDGING + "honest_intervals.py",
         "_MORE = 2",
         "_MORE = 4",
         PERSONS,

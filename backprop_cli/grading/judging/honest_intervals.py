@@ -15,7 +15,7 @@ from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.few_digits import in_other_digits
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Standing
-from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, finer, spread, told
+from backprop_cli.grading.judging.ways_to_read import MOST_UNITS, Reading, Wanted, Way, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
@@ -171,7 +171,7 @@ class Ways(Struct, dict=True):
             yield from self._by_other_formulas(expr, reading.unit)
 
     def _by_detour(self, expr: Expr, unit: Unit) -> Iterator[Way]:
-        for one in (unit, *finer(unit)) if some(self._reached(expr, self.wanted, unit)) else ():
+        for one in (unit, *_finer(unit)) if some(self._reached(expr, self.wanted, unit)) else ():
             yield from self._definitely(expr, one, WITHIN, self.wanted)
 
     def _takes_a_detour(self, expr: Expr) -> bool:
@@ -245,7 +245,7 @@ class Ways(Struct, dict=True):
             if padded:
                 yield from self._padded(expr, unit)
             if self._near(self.wanted, _FAR):
-                for more in finer(unit):
+                for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN, self.wanted)
 
     def _persons(self, expr: Expr, unit: Unit, untold: Mask, told_: Mask) -> Iterator[Way]:
@@ -260,11 +260,11 @@ class Ways(Struct, dict=True):
                 partly = self.standing.as_person(expr, way, self.reading, unit)
                 yield self._way(partly, False)
             if self._near(untold, _FAR):
-                for more in finer(unit):
+                for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN, untold)
         elif self._near(told_, _FAR_TOLD):
             within = (*_PRODUCTS, *_RARE) if _has_products(expr) else _RARE
-            for one in (unit, *finer(unit)):
+            for one in (unit, *_finer(unit)):
                 yield from self._definitely(expr, one, within, told_)
 
     def _apart(self, expr: Expr, ways: Iterable[Rounding], number: int = 0) -> Iterator[Rounding]:
@@ -349,20 +349,12 @@ class Ways(Struct, dict=True):
         return some(np.abs(self.value - self.expected)[where] <= room)
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
-        unit, asked = self.reading.unit, self.standing.key.unit
-        where = told(interval, self.expected, asked, unit is not None)
-        if unit is None:
-            is_range = self._is_right_behind and spread(interval, self.expected, asked)
-        else:
-            is_range = not isinstance(unit, Floating)
+        where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
+        unit = self.reading.unit
+        wide = MOST_UNITS * self.standing.key.unit.at(most(np.abs(self.expected)))
+        spread = some(interval[1] - interval[0] > wide) and self.reading.repaired
+        is_range = spread if unit is None else not isinstance(unit, Floating)
         return Way(interval, where, excuses, is_range=is_range)
-
-    @cached_property
-    def _is_right_behind(self) -> bool:
-        """Whether the right value is looked for, and nothing wrong is on the way to it."""
-        judged = self.standing.judged
-        behind = self.standing.behind(self.name) & judged.keys()
-        return self.reading.repaired and all(judged[name].is_right for name in behind)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
@@ -387,12 +379,21 @@ _KNOWN = (EXACT - {"to_winners"}) | {"add", "sub", "sum", *BY_PRODUCTS, "assembl
 _BOUNDED = (TABLE.keys() - _ADDING) | _KNOWN
 """Operations whose bounds have room for the rounding of all that may be written down in them."""
 
+_MORE = 2
+"""So many digits more than they write people keep of what nobody asks for."""
+
 _PRODUCTS: Sequence[Within] = ("only products", "every product", "every product and sum")
 
 _RARE: Sequence[Within] = ("every key", "no product")
 _USUAL = tuple(way for way in WITHIN if way not in _RARE)
 """What most people do. The others count for themselves, and no room is laid around them: who has
 1/(1 + e^-z) from one key and cuts off all the rest ends two units below anybody else."""
+
+
+def _finer(unit: Unit) -> Iterator[Unit]:
+    """The units of who keeps more digits than are asked, or in use."""
+    for more in range(1, _MORE + 1):
+        yield Unit(unit.count + more, unit.significant)
 
 
 def _has_products(expr: Expr) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, room_beside
 from backprop_cli.operations.bounds import Interval
-from backprop_cli.operations.masks import most, some
+from backprop_cli.operations.masks import most
 from backprop_cli.readings.units import Unit
 
 
@@ -88,27 +88,12 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
     return np.asarray(np.isfinite(width) & (width <= room))
 
 
-def spread(interval: Interval, expected: Array, unit: Unit) -> bool:
-    """Whether a range of numbers as they were typed is so wide that only its middle is people's."""
-    return some(interval[1] - interval[0] > MOST_UNITS * unit.at(most(np.abs(expected))))
-
-
 MOST_UNITS = 6
 """So many units wide may a range be that is wider than half of the value: a rounded figure, twice
 that where it was cut off, and as much again for one that it was multiplied with."""
 
 
 # Readings to the digits in use --------------------------------------------------------------------
-
-
-_MORE = 2
-"""So many digits more than they write people keep of what nobody asks for."""
-
-
-def finer(unit: Unit) -> Iterator[Unit]:
-    """The units of who keeps more digits than are asked, or in use."""
-    for more in range(1, _MORE + 1):
-        yield Unit(unit.count + more, unit.significant)
 
 
 def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
