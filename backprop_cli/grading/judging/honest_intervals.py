@@ -15,7 +15,7 @@ from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.few_digits import in_other_digits
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Standing
-from backprop_cli.grading.judging.ways_to_read import MOST_UNITS, Reading, Wanted, Way, told
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
@@ -74,7 +74,8 @@ class Ways(Struct, dict=True):
         for somebody.
         """
         low, high = self.ends
-        unit, right = self._unit, self.expected + self.base
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
         least, most = unit.at(right) / 4, unit.at(right)
         room = (high - low) / 2 + np.clip(np.abs(right) / 200, least, most)
         room = np.where(self.standing.stays(self.name, self.reading.repaired), 0.0, room)
@@ -83,7 +84,8 @@ class Ways(Struct, dict=True):
     @cached_property
     def ends(self) -> Interval:
         """The least and the most that anybody gets who rounds in one definite way."""
-        unit, right = self._unit, self.expected + self.base
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
         values = [
             standing.as_person(expr, way, self.reading)[0]
             for standing in self._sheets
@@ -99,7 +101,8 @@ class Ways(Struct, dict=True):
 
         0.00001 is 0.000 to three decimals, and never 0.001, as a range around it would have it.
         """
-        unit, right = self._unit, self.expected + self.base
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
         half = unit.at(right) / 2
         seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
         if not some(seen):
@@ -121,13 +124,10 @@ class Ways(Struct, dict=True):
         In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00, and
         may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
-        unit, asked = self._unit, self.standing.key.unit
+        unit, asked = self.reading.unit, self.standing.key.unit
+        assert unit is not None
         other = unit.significant != asked.significant
         return other or not self.standing.written.keys().isdisjoint(way.uses)
-
-    @property
-    def _unit(self) -> Unit:
-        return self.reading.unit or self.standing.key.unit
 
     @property
     def _sheets(self) -> Iterable[Standing]:
@@ -351,9 +351,7 @@ class Ways(Struct, dict=True):
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
         unit = self.reading.unit
-        wide = MOST_UNITS * self.standing.key.unit.at(most(np.abs(self.expected)))
-        spread = some(interval[1] - interval[0] > wide) and self.reading.repaired
-        is_range = spread if unit is None else not isinstance(unit, Floating)
+        is_range = unit is not None and not isinstance(unit, Floating)
         return Way(interval, where, excuses, is_range=is_range)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
