@@ -41,6 +41,20 @@ class Loosened(NamedTuple):
 
 EACH = (
     Loosened(
+        "what right numbers give at worst is proof",
+        JUDGING + "ways_to_read.py",
+        "wide & reading.repaired)",
+        "wide & False)",
+        STEPS,
+    ),
+    Loosened(
+        "few digits behind a right answer are room for all that they may stand for",
+        JUDGING + "honest_intervals.py",
+        'one.ranges == "none" or (one.ranges == "any" and self.reading.repaired)',
+        'one.ranges == "none"',
+        STEPS,
+    ),
+    Loosened(
         "room is laid around the rarer ways, too",
         JUDGING + "honest_intervals.py",
         "if way not in _RARE)",
@@ -288,8 +302,8 @@ EACH = (
     Loosened(
         "a range of typed numbers with rounded steps is enough",
         JUDGING + "honest_intervals.py",
-        "return other or not self.standing.written.keys().isdisjoint(way.uses)",
-        "return other",
+        "return not self.standing.written.keys().isdisjoint(way.uses)",
+        "return False",
         STEPS,
     ),
     Loosened(
@@ -323,8 +337,8 @@ EACH = (
     Loosened(
         "a range in significant digits is enough where decimals are asked",
         JUDGING + "honest_intervals.py",
-        "return other or not self",
-        "return not self",
+        "if unit is None or unit.significant != asked.significant:",
+        "if unit is None:",
         PERSONS,
     ),
     Loosened(
@@ -372,7 +386,7 @@ EACH = (
     Loosened(
         "what is nothing at the digits in use may be one of them",
         JUDGING + "honest_intervals.py",
-        "found = found & ~self.from_nothing(found)",
+        "found = found & ~self.from_nothing(found & way.is_range)",
         "pass",
         PUBLISHED,
     ),

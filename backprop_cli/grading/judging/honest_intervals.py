@@ -15,7 +15,7 @@ from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.few_digits import in_other_digits
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Standing
-from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, told
+from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, is_a_range, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.masks import most, some
@@ -26,7 +26,6 @@ from backprop_cli.readings.units import (
     EXACT,
     TOTALS,
     WITHIN,
-    Floating,
     Rounding,
     Unit,
     Within,
@@ -74,8 +73,7 @@ class Ways(Struct, dict=True):
         for somebody.
         """
         low, high = self.ends
-        unit, right = self.reading.unit, self.expected + self.base
-        assert unit is not None
+        unit, right = self._unit, self.expected + self.base
         least, most = unit.at(right) / 4, unit.at(right)
         room = (high - low) / 2 + np.clip(np.abs(right) / 200, least, most)
         room = np.where(self.standing.stays(self.name, self.reading.repaired), 0.0, room)
@@ -84,11 +82,10 @@ class Ways(Struct, dict=True):
     @cached_property
     def ends(self) -> Interval:
         """The least and the most that anybody gets who rounds in one definite way."""
-        unit, right = self.reading.unit, self.expected + self.base
-        assert unit is not None
+        unit, right = self._unit, self.expected + self.base
         values = [
             standing.as_person(expr, way, self.reading)[0]
-            for standing in self._sheets
+            for standing in (*self._sheets, *self.standing.put_right(self.name, self.reading))
             for expr in self._formulas()
             if not self._takes_a_detour(expr)
             for way in (None, *self._apart(expr, [*persons(unit, _USUAL), *in_other_digits(unit)]))
@@ -101,8 +98,7 @@ class Ways(Struct, dict=True):
 
         0.00001 is 0.000 to three decimals, and never 0.001, as a range around it would have it.
         """
-        unit, right = self.reading.unit, self.expected + self.base
-        assert unit is not None
+        unit, right = self._unit, self.expected + self.base
         half = unit.at(right) / 2
         seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
         if not some(seen):
@@ -112,11 +108,18 @@ class Ways(Struct, dict=True):
 
     def proven(self, found: Mask, one: Wanted, way: Way, doubted: bool) -> Mask:
         """Where a range is a proof of what is wanted, and no mere allowance."""
-        found = found & ~self.from_nothing(found)
-        doubt = one.ranges == "none"
+        found = found & ~self.from_nothing(found & way.is_range)
+        doubt = one.ranges == "none" or (one.ranges == "any" and self.reading.repaired)
         if one.ranges == "beyond doubt":
             doubt = doubted or self._is_wide(way)
-        return found & meets(one.typed, self.near, one.room) if doubt else found
+        if doubt:
+            found &= np.logical_not(way.is_range) | meets(one.typed, self.near, one.room)
+        return found
+
+    @property
+    def _unit(self) -> Unit:
+        """That of steps that are not written, or of what is asked where none is rounded."""
+        return self.reading.unit or self.standing.key.unit
 
     def _is_wide(self, way: Way) -> bool:
         """Whether a range is far wider than what people come to.
@@ -125,9 +128,9 @@ class Ways(Struct, dict=True):
         may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
         unit, asked = self.reading.unit, self.standing.key.unit
-        assert unit is not None
-        other = unit.significant != asked.significant
-        return other or not self.standing.written.keys().isdisjoint(way.uses)
+        if unit is None or unit.significant != asked.significant:
+            return True
+        return not self.standing.written.keys().isdisjoint(way.uses)
 
     @property
     def _sheets(self) -> Iterable[Standing]:
@@ -350,8 +353,7 @@ class Ways(Struct, dict=True):
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
-        unit = self.reading.unit
-        is_range = unit is not None and not isinstance(unit, Floating)
+        is_range = is_a_range(interval, self.expected, self.reading, self.standing.key.unit)
         return Way(interval, where, excuses, is_range=is_range)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:

@@ -331,7 +331,7 @@ class _One:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 if not way.excuses and some(found):
                     found &= ~self._still(reading.repaired)
-                if way.is_range and some(found):
+                if some(found & way.is_range):
                     found = ways.proven(found, one, way, self.doubted)
                 if some(found):
                     self._accept(found, one.verdict, way, reading)

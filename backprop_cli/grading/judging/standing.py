@@ -107,6 +107,14 @@ class Standing(Struct):
             self._by_number[number] = Standing(key, self.written, self.judged)
         return self._by_number[number]
 
+    def put_right(self, name: str, reading: Reading) -> list[Standing]:
+        """The sheet without what misleads behind a quantity, where it is repaired: somebody may
+        have gone on with what it should have been, and miscopied that only."""
+        wrong = {one for one in self.behind(name) & self.judged.keys() if self.judged[one].misleads}
+        kept = {one: written for one, written in self.written.items() if one not in wrong}
+        right = Standing(self.key, kept, self.judged, effort=self.effort)
+        return [right] if wrong and reading.repaired else []
+
     def behind(self, name: str) -> frozenset[str]:
         """What a quantity may be worked out from, by any formula, back to where all is written."""
         if name not in self._behind:

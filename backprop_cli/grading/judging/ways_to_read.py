@@ -14,7 +14,7 @@ from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, room_beside
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.operations.masks import most
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Floating, Unit
 
 
 class Reading(Struct, frozen=True):
@@ -41,7 +41,8 @@ class Reading(Struct, frozen=True):
 class Wanted(Struct, frozen=True, dict=True):
     """What somebody may have typed, the verdict if a way leads to it, and for which entries.
 
-    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
+    `ranges` tells which of them prove something: any of what is wrong, those that are beyond doubt,
+    or none alone.
     """
 
     typed: Interval
@@ -60,14 +61,14 @@ class Way(Struct, frozen=True):
 
     `uses` are the names in its formula. `excuses` tells whether it may leave a parameter where it
     was, or a value 0: rounding within a formula does not excuse that, a small gradient of one's own
-    does. A range (`is_range`) holds what roundings might add up to at worst.
+    does. A range (`is_range`) holds what roundings might add up to at worst, somewhere or all over.
     """
 
     interval: Interval
     where: Mask
     excuses: bool = True
     uses: tuple[str, ...] = ()
-    is_range: bool = False
+    is_range: Mask | bool = False
 
 
 def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
@@ -91,6 +92,20 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
 MOST_UNITS = 6
 """So many units wide may a range be that is wider than half of the value: a rounded figure, twice
 that where it was cut off, and as much again for one that it was multiplied with."""
+
+
+def is_a_range(interval: Interval, expected: Array, reading: Reading, asked: Unit) -> Mask | bool:
+    """Where bounds hold more than what a number as it was written may be.
+
+    That is so where steps are rounded. It is where right numbers give many units, too: they stand
+    for the true ones, and nobody has those that lie farthest from them.
+    """
+    if isinstance(asked, Floating):
+        return False
+    if reading.unit is not None:
+        return True
+    wide = interval[1] - interval[0] > MOST_UNITS * asked.at(expected)
+    return np.asarray(wide & reading.repaired)
 
 
 # Readings to the digits in use --------------------------------------------------------------------
