@@ -436,3 +436,20 @@ def test_the_correction_left_out_of_adamax_has_its_name() -> None:
     )
     wrong = [each for each in found.results if each.verdict == "wrong"]
     assert [(each.id, each.slips[0]) for each in wrong] == [("w_new", "bias-correction-omitted")]
+
+
+def test_the_state_of_a_kernel_with_channels_may_be_given() -> None:
+    kernel, velocity = np.ones((2, 2, 1, 1)) / 4, np.array([[[[0.1]], [[-0.2]]], [[[0.3]], [[2]]]])
+    problem = f"""x: [[[1]], [[2]]]
+input: picture
+layers:
+- {{type: conv, kernel: {kernel.tolist()}}}
+- {{type: flatten}}
+- weights: [[1, -3]]
+y: [1]
+loss: squared-error
+update: {{rule: momentum, learning_rate: 0.1, beta: 0.9, state: {{v_K1: {velocity.tolist()}}}}}
+"""
+    solution = backprop.load(problem).solve()
+    change = 0.9 * velocity - 0.1 * solution["dL/dK1"]
+    np.testing.assert_allclose(solution["K1_new"], kernel + change, rtol=1e-12)

@@ -127,12 +127,13 @@ class Draft(Struct):
             return True
         gives = "x is" if number == 1 else f"layer {number - 1} gives"
         layer = self.layers[number - 1]
-        self.complaints.add(
-            f"layer {number} is {layer.type} and takes a vector: {gives} "
-            f"{described(self.shapes[source])}",
-            layer.mark,
-            "- {type: flatten} in the line before it",
-        )
+        if layer.own:  # else it is not known of which type it is
+            self.complaints.add(
+                f"layer {number} is {layer.type} and takes a vector: {gives} "
+                f"{described(self.shapes[source])}",
+                layer.mark,
+                "- {type: flatten} in the line before it",
+            )
         self.stand_in(number, ())
         return False
 

@@ -243,7 +243,11 @@ UPDATE = Record(
         **_CONSTANTS,
         "t": Key(Integer(Bounds(at_least=1)), "the number of the first step", default=1),
         "state": Key(
-            NamedOf(Numbers(), "a mapping from names such as v_W1 to numbers", "{v_W1: [[0, 1]]}"),
+            NamedOf(
+                Numbers(deepest=4),
+                "a mapping from names such as v_W1 to numbers",
+                "{v_W1: [[0, 1]]}",
+            ),
             "where the optimizer's state does not start at zero",
         ),
         "steps": Key(Integer(NOT_NEGATIVE), "how many updates", default=1),

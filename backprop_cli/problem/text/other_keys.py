@@ -81,6 +81,10 @@ OF_LAYER: Final = _meant(
         "type": "classname kind",
         "activation: {name: leaky-relu, slope: 0.1}": "slope alpha negativeslope leak",
         "dropout: {mask: [1, 0, 1], keep: 0.5}": "mask keep droprate dropoutrate keepprob",
+        "type: conv, kernel: [[2, 1], [1, 1]]": ("conv conv1d conv2d convolution"),
+        "type: max-pool, size: 2": "pool pooling maxpool maxpool1d maxpool2d maxpooling",
+        "type: mean-pool, size: 2": "meanpool avgpool avgpool2d averagepool averagepooling",
+        "type: flatten": "flatten",
     }
 )
 OF_RECURRENT: Final = _meant(
@@ -164,6 +168,7 @@ OF_CONVENTION: Final = _meant(
         "log": "logarithm logbase",
         "convolution": "conv kernel",
         "output_gradient": "gradient output",
+        "a line of its own, such as input: picture": "input",
     }
 )
 OF_GRADING: Final = _meant(
