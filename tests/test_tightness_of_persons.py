@@ -579,6 +579,27 @@ def test_significant_digits_where_decimals_are_asked_allow_what_somebody_comes_t
 @pytest.mark.parametrize(
     ("typed", "verdict"),
     [
+        # q = 2.48 tanh(-1.7) = -2.3197 is written nowhere; 2.06 · 2.32 / 1.32 = 3.6206
+        ("3.62", "correct"),
+        ("3.59", "correct"),  # 2.06 · 2.31 / 1.31 = 3.6324, or 4.75 / 1.32 = 3.598
+        ("3.65", "correct"),
+        # 4.75 / 1.33 and 4.78 / 1.30 have one of them cut off and the other rounded up
+        ("3.57", "wrong"),
+        ("3.68", "wrong"),
+    ],
+)
+def test_that_nobody_rounds_what_has_no_figure_to_both_sides(typed: str, verdict: str) -> None:
+    problem = """values: {z: -1.7}
+equations: [q = 2.48 * tanh(z), r = 2.06 * q / (1 + q)]
+ask: [r]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
         # e^2.7 = 14.8797 = 14.9, and 14.9/15.9 = 0.9371; with 14.8 it is 0.9367
         ("0.936", "correct"),
         ("0.937", "correct"),
