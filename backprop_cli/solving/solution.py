@@ -15,7 +15,7 @@ from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.limits import MAX_WORK, check_work, is_stepwise
 from backprop_cli.solving.notes import no_path_in_letters, note
 from backprop_cli.solving.plan import Plan, Planned
-from backprop_cli.solving.prepared import Batches, Machine, Prepared, State, first_state
+from backprop_cli.solving.prepared import Batches, Machine, Prepared, State
 from backprop_cli.solving.training import FEW_UPDATES, training
 from backprop_cli.solving.update import constants
 from backprop_cli.trace import Given, Step, Trace, Unknown
@@ -61,7 +61,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, is_stepwise(model))
     at = min(request.at, max(steps, 1))
     history: list[float] = []
-    passed = [first_state(model).parameters]
+    passed: list[Mapping[str, Array]] = []
     shown: Solution | None = None
     for stretch in training(prepared, steps, at, request.max_work):
         if request.progress is not None:
@@ -69,7 +69,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
                 request.progress(number, loss)
         history += stretch.losses
         if steps <= FEW_UPDATES:
-            passed.append(stretch.after.parameters)
+            passed.append(stretch.before.parameters)
         if stretch.shown is not None:
             shown = _shown(prepared.at(at - 1), stretch.before, at, *stretch.shown)
         state = stretch.after
@@ -78,7 +78,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
         shown.trace,
         parameters=dict(state.parameters),
         history=tuple(history),
-        passed=tuple(passed) if 1 < steps == len(passed) - 1 else (),
+        passed=(*passed, state.parameters) if 1 < steps <= FEW_UPDATES else (),
     )
     return replace(shown, trace=trace, steps=steps)
 

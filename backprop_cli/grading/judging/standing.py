@@ -108,12 +108,14 @@ class Standing(Struct):
         return self._by_number[number]
 
     def put_right(self, name: str, reading: Reading) -> list[Standing]:
-        """The sheet without what misleads behind a quantity, where it is repaired: somebody may
-        have gone on with what it should have been, and miscopied that only."""
-        wrong = {one for one in self.behind(name) & self.judged.keys() if self.judged[one].misleads}
+        """The sheet without what misleads behind a quantity, where that is repaired.
+
+        Somebody may have gone on with what it should have been, and miscopied that only.
+        """
+        behind = self.behind(name) & self.judged.keys() if reading.repaired else ()
+        wrong = {one for one in behind if self.judged[one].misleads}
         kept = {one: written for one, written in self.written.items() if one not in wrong}
-        right = Standing(self.key, kept, self.judged, effort=self.effort)
-        return [right] if wrong and reading.repaired else []
+        return [Standing(self.key, kept, self.judged, effort=self.effort)] if wrong else []
 
     def behind(self, name: str) -> frozenset[str]:
         """What a quantity may be worked out from, by any formula, back to where all is written."""
