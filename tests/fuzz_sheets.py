@@ -37,9 +37,9 @@ from backprop_cli.solving.solution import Request, solve
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {
-    "minibatch-tanh": 1, "sigmoid-softmax": 4, "residual": 8, "adam": 8, "three-layers": 12,
-    "exponential-units": 12, "squared-distance": 30, "upstream-gradient": 40,
-    "given-gradients": 40, "vector-function": 40,
+    "minibatch-tanh": 1, "residual": 2, "adam": 3, "sigmoid-softmax": 4, "three-layers": 4,
+    "exponential-units": 4, "upstream-gradient": 12, "squared-distance": 30,
+    "given-gradients": 70, "vector-function": 70,
 }  # fmt: skip
 """How often each problem is drawn: those whose mistakes are looked for longest least often."""
 REVEALS: tuple[Reveal, ...] = ("none", "where", "what", "value")

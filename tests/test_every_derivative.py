@@ -33,10 +33,10 @@ PROBLEMS = [path for path in PROBLEMS if path.stem != "through-time"]
 MOST = 100
 """Entries that are varied one by one; a page by more of them says nothing that another does not."""
 
-MOST_PAIRS = 20
+MOST_PAIRS = 12
 """Pages of one problem: of more, as networks over many steps have, every second, or third …"""
 
-MOST_NAMED = 40
+MOST_NAMED = 20
 """Pages of one problem by an entry that letters and numerals name, chosen likewise."""
 
 LAYERS = """

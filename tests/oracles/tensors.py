@@ -164,7 +164,8 @@ class Paper:
         own = [[letter for letter in letters if letter in _words(factor)] for factor in factors]
         axes = dict(zip(letters, ascii_letters, strict=False))
         which = ",".join("".join(axes[letter] for letter in some) for some in own)
-        found = np.einsum(f"{which}->", *map(self.over, factors, own), optimize=True)
+        arrays = map(self.over, factors, own)
+        found = np.einsum(f"{which}->", *arrays, optimize=len(letters) > 2)
         unused = set(letters).difference(*own)
         return float(found) * math.prod(len(self.counted(letter)) for letter in unused)
 

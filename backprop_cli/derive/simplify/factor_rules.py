@@ -9,6 +9,7 @@ from backprop_cli.algebra.build import ONE, ZERO, cut_by, levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, walk
 from backprop_cli.derive.simplify.monomials import (
     Monomial,
+    Power,
     Powers,
     alike,
     collected,
@@ -60,9 +61,9 @@ def absorbed(term: Monomial) -> Monomial:
     number, powers = gathered(term[1].items())
     number *= term[0]
     for factor in [*powers]:
-        power = powers.get(factor, Fraction(0))
+        power = powers.get(factor, 0)
         if _is_indicator(factor) and power > 1:
-            powers[factor] = Fraction(1)  # its square is itself
+            powers[factor] = 1  # its square is itself
         for rule in _PAIRS:
             found = rule(factor, powers)
             if found is not None:
@@ -105,7 +106,7 @@ def _absolute(factor: Expr, powers: Powers) -> Powers | None:
     kept = {each: power for each, power in powers.items() if each != factor}
     kept[u] -= 1
     size = op("abs", u)
-    kept[size] = kept.get(size, Fraction(0)) + 1
+    kept[size] = kept.get(size, 0) + 1
     return {each: power for each, power in kept.items() if power}
 
 
@@ -113,12 +114,12 @@ def _sign_squared(factor: Expr, powers: Powers) -> Powers | None:
     """sign(u)² is 1 where it stands over a power of |u|, which leaves 0 out."""
     u = _sign(factor)
     signs = [each for each in powers if u is not None and _sign(each) == u]
-    below = u is not None and powers.get(op("abs", u), Fraction(0)) < 0
+    below = u is not None and powers.get(op("abs", u), 0) < 0
     if not below or sum(powers[each] for each in signs) < 2:
         return None
     kept = {each: power for each, power in powers.items() if each not in signs}
     if sum(powers[each] for each in signs) % 2:
-        kept[factor] = Fraction(1)
+        kept[factor] = 1
     return kept
 
 
@@ -128,7 +129,7 @@ def _ratio(factor: Expr, powers: Powers) -> Powers | None:
         case Op("ratio", (top, below)) if powers.get(factor) == 1 and powers.get(below, 0) >= 1:
             kept = {each: n for each, n in powers.items() if each != factor}
             kept[below] -= 1
-            return gathered([*kept.items(), (top, Fraction(1))])[1]
+            return gathered([*kept.items(), (top, 1)])[1]
     return None
 
 
@@ -139,7 +140,7 @@ def _tangent(factor: Expr, powers: Powers) -> Powers | None:
             below = op("cosh", u)
             if powers.get(factor) == 1 and powers.get(below) == -1:
                 kept = {each: n for each, n in powers.items() if each not in (factor, below)}
-                return {**kept, op("tanh", u): Fraction(1)}
+                return {**kept, op("tanh", u): 1}
     return None
 
 
@@ -172,14 +173,14 @@ def with_sigmoids(number: Fraction, powers: Powers) -> Monomial:
         exponential = _one_plus(factor)
         if exponential is None or power >= 0 or power.denominator != 1:
             continue
-        above = powers.get(exponential, Fraction(0))
+        above = powers.get(exponential, 0)
         if above.denominator == 1 and 0 <= above <= -power:
             rest = {f: p for f, p in powers.items() if f not in (factor, exponential)}
             return times((number, rest), _sigmoids(exponential, above, -power - above))
     return number, powers
 
 
-def _sigmoids(exponential: Op, yes: Fraction, no: Fraction) -> Monomial:
+def _sigmoids(exponential: Op, yes: Power, no: Power) -> Monomial:
     """σ(u) to one power, 1 − σ(u) to another; σ(−u) is 1 − σ(u)."""
     u = exponential.args[0]
     number, powers = monomial(u)
@@ -219,7 +220,7 @@ def common(terms: Sequence[Monomial]) -> Expr:
     plain = total(terms)
     if len(terms) < 2:
         return plain
-    shared: dict[Expr, Fraction] = {}
+    shared: Powers = {}
     for factor, power in terms[0][1].items():
         others = [_power_of(factor, powers) for _, powers in terms[1:]]
         least = min((power, *others)) if power > 0 else max((power, *others))
@@ -248,9 +249,9 @@ def _is_one(term: Monomial) -> bool:
     return abs(term[0]) == 1 and not term[1]
 
 
-def _power_of(factor: Expr, powers: Mapping[Expr, Fraction]) -> Fraction:
+def _power_of(factor: Expr, powers: Mapping[Expr, Power]) -> Power:
     same = alike(factor)
-    return next((power for each, power in powers.items() if alike(each) == same), Fraction(0))
+    return next((power for each, power in powers.items() if alike(each) == same), 0)
 
 
 def _shared_number(terms: Sequence[Monomial]) -> Fraction:
@@ -282,5 +283,5 @@ def denominator(terms: Sequence[Monomial]) -> Powers:
         for factor, power in powers.items():
             if power < 0:
                 same = next((each for each in found if alike(each) == alike(factor)), factor)
-                found[same] = max(found.get(same, Fraction(0)), -power)
+                found[same] = max(found.get(same, 0), -power)
     return found

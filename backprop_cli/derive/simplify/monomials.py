@@ -22,14 +22,16 @@ from backprop_cli.algebra.expr import (
 )
 from backprop_cli.derive.derivation_nodes import EQUAL, MAX_OVER, SUM_OVER, renamed
 
-Powers: TypeAlias = dict[Expr, Fraction]
+Power: TypeAlias = "int | Fraction"
+"""Whole powers are ints: there are many of them, and fractions are slow."""
+Powers: TypeAlias = dict[Expr, Power]
 Monomial: TypeAlias = tuple[Fraction, Powers]
 
 HALF = Fraction(1, 2)
 _LARGEST = 20  # a power of a number that is worked out
 
 
-def factored(expr: Expr, power: Fraction = Fraction(1)) -> Iterator[tuple[Expr, Fraction]]:
+def factored(expr: Expr, power: Power = 1) -> Iterator[tuple[Expr, Power]]:
     """Each factor of a product with its power; roots are powers of one half.
 
     √(u v) and √(u²) stay whole: u and v may be negative.
@@ -48,7 +50,7 @@ def factored(expr: Expr, power: Fraction = Fraction(1)) -> Iterator[tuple[Expr, 
             yield MINUS_ONE, power
             yield from factored(a, power)
         case Op("pow", (a, Num(n))):
-            yield from factored(a, power * n)
+            yield from factored(a, power * (n.numerator if n.denominator == 1 else n))
         case Op("sqrt", (a,)) if not _long(a):
             yield from factored(a, power * HALF)
         case _:
@@ -69,22 +71,22 @@ def monomial(expr: Expr) -> Monomial:
     return gathered(factored(expr))
 
 
-def gathered(given: Iterable[tuple[Expr, Fraction]]) -> Monomial:
+def gathered(given: Iterable[tuple[Expr, Power]]) -> Monomial:
     """Factors put together: x · x is x², u / (−u) is −1."""
     number, powers, known = Fraction(1), Powers(), dict[Expr, Expr]()
     for factor, power in given:
-        whole = power.denominator == 1 and abs(power) <= _LARGEST
+        whole = power.denominator == 1 and -_LARGEST <= power <= _LARGEST
         if isinstance(factor, Num) and whole and (factor.value or power > 0):
             number *= factor.value**power.numerator
             continue
-        same = known.get(alike(factor))
-        turned = known.get(alike(build.neg(factor))) if is_sum(factor) and whole else None
-        if same is None and turned is not None:
-            number *= Fraction(-1) ** power.numerator
-            same = turned
+        key = alike(factor)
+        same = known.get(key)
+        if same is None and known and whole and is_sum(factor):
+            same = known.get(alike(build.neg(factor)))
+            number *= -1 if same is not None and power % 2 else 1
         if same is None:
-            same = known[alike(factor)] = factor
-        powers[same] = powers.get(same, Fraction(0)) + power
+            same = known[key] = factor
+        powers[same] = powers.get(same, 0) + power
     return number, {factor: power for factor, power in powers.items() if power}
 
 
@@ -94,7 +96,7 @@ def times(left: Monomial, right: Monomial) -> Monomial:
     return left[0] * right[0] * number, powers
 
 
-def written(number: Fraction, powers: Mapping[Expr, Fraction]) -> Expr:
+def written(number: Fraction, powers: Mapping[Expr, Power]) -> Expr:
     """The product as a person writes it: the number in front, negative powers below a line."""
     if number == 0:
         return ZERO
@@ -111,7 +113,7 @@ def written(number: Fraction, powers: Mapping[Expr, Fraction]) -> Expr:
     return build.scaled(number, build.div(top, bottom))
 
 
-def _turned(number: Fraction, powers: Mapping[Expr, Fraction]) -> Monomial:
+def _turned(number: Fraction, powers: Mapping[Expr, Power]) -> Monomial:
     """1 − σ(u), not σ(u) − 1; −(x + 3) among other factors, not (−x − 3)."""
     found: Powers = {}
     among_others = number != 1 or len(powers) > 1
@@ -133,7 +135,7 @@ def _is_below_0(factor: Expr) -> bool:
     return is_sum(factor) and all(number < 0 for number, _ in summands(factor))
 
 
-def _side(powers: Mapping[Expr, Fraction], sign: int) -> Expr:
+def _side(powers: Mapping[Expr, Power], sign: int) -> Expr:
     result: Expr = ONE
     order = powers.items() if sign > 0 else sorted(powers.items(), key=lambda each: weight(each[0]))
     for factor, power in order:
@@ -142,7 +144,7 @@ def _side(powers: Mapping[Expr, Fraction], sign: int) -> Expr:
     return result
 
 
-def _raised(factor: Expr, power: Fraction) -> Expr:
+def _raised(factor: Expr, power: Power) -> Expr:
     """A positive power; u √u for a power of three halves."""
     if power.denominator != 2:
         return build.power(factor, num(power))
@@ -180,7 +182,7 @@ def summands(expr: Expr) -> Iterator[Monomial]:
 
 def collected(given: Iterable[Monomial]) -> list[Monomial]:
     """Equal terms put together, those that cancel left out."""
-    found: dict[frozenset[tuple[Expr, Fraction]], Monomial] = {}
+    found: dict[frozenset[tuple[Expr, Power]], Monomial] = {}
     for number, powers in given:
         key = frozenset((alike(factor), power) for factor, power in powers.items())
         old = found.get(key)

@@ -28,6 +28,7 @@ from backprop_cli.derive.simplify.factor_rules import (
 )
 from backprop_cli.derive.simplify.monomials import (
     Monomial,
+    Power,
     collected,
     factor_powers,
     monomial,
@@ -227,7 +228,7 @@ class Simplifier(Struct, frozen=True):
         if not inside:
             return None if self.size is None else build.mul(self.size, written(number, front))
         summed = op(SUM_OVER, written(Fraction(1), inside), index=index)
-        return written(*times((number, front), (Fraction(1), {summed: Fraction(1)})))
+        return written(*times((number, front), (Fraction(1), {summed: 1})))
 
 
 def _computes(expr: Expr) -> bool:
@@ -240,7 +241,7 @@ def _applied(rules: Simplifier, expr: Op) -> Expr:
     return rules.once(expr)
 
 
-def _opens(factor: Expr, power: Fraction) -> bool:
+def _opens(factor: Expr, power: Power) -> bool:
     return is_sum(factor) and power.denominator == 1 and 0 < power <= 3
 
 
@@ -268,7 +269,7 @@ def cleared(expr: Expr) -> Expr:
         others = powers[:place] + powers[place + 1 :]
         terms = [*summands(factor)] if power == 1 and is_sum(factor) else []
         beside = [(each, 1) for each in denominator(terms) if (each, 1) in others]
-        below: Monomial = (Fraction(1), {each: Fraction(1) for each, _ in beside})
+        below: Monomial = (Fraction(1), {each: 1 for each, _ in beside})
         left = _OUT.expanded([times(term, below) for term in terms])
         if beside and 0 < len(left) <= 2:
             rest = [each for each in others if each not in beside]
