@@ -338,3 +338,23 @@ def test_a_unit_matrix_has_a_letter_where_all_that_are_liked_are_taken() -> None
     page = printed(values, f"s = E[1,1] * T[1,2] + T[2,2] + {rest}", "L = s + sum(T * E)")
     assert "· Unit2₁₂" in page
     assert "Unit2 has a 1 at the index below it and 0 elsewhere" in page
+
+
+def test_a_quotient_within_a_product_of_matrices_stands_in_parentheses() -> None:
+    """K v₀ / w and (K v₀) / w would be the same to a reader, and K (v₀ / w) is not."""
+    shapes = {"K": ["n", "m"], "a": ["n"], "v": ["m"]}
+    text = printed(shapes, "u = a / (K @ v)", "L = sum(u^2)", command="derive")
+    assert "∂L/∂v = −Kᵀ (∂L/∂u ⊙ u / (K v))" in text
+    assert "∂L/∂K = −(∂L/∂u ⊙ u / (K v)) vᵀ" in text
+
+
+@pytest.mark.parametrize(
+    ("formulas", "said"),
+    [
+        (["C = column(s) * X + column(t)", "L = sum(C)"], "∂L/∂t  through the sum"),
+        (["c = column(t)", "L = sum(c @ [s])"], "∂L/∂t  through the column"),
+        (["C = rot(X)", "L = sum(C * C)"], "∂L/∂X  through the turn by 180°"),
+    ],
+)
+def test_what_only_moves_entries_has_a_noun(formulas: list[str], said: str) -> None:
+    assert said in printed({"X": X, "s": [1, 2], "t": [3, 4]}, *formulas, train=["X", "t"])

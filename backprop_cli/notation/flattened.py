@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from backprop_cli.notation.nodes import (
     TIMES,
     Accent,
+    Braced,
     Cases,
     Fenced,
     Fraction,
@@ -90,7 +91,9 @@ def _each(node: Node) -> tuple[Node, ...]:
 
 def _between(before: Node | None, node: Node, after: Node | None) -> Iterator[Node]:
     divided = isinstance(after, Sign) and after == _SLASH
-    if isinstance(node, Fraction) and not node.bare:
+    if isinstance(node, Braced):
+        yield Braced(row(*_between(before, node.inner, after)), node.label)
+    elif isinstance(node, Fraction) and not node.bare:
         yield from _among(before, row(*_quotient(flat(node.top), flat(node.bottom))), after)
     elif divided and _is_name(node) and not _is_number(node):
         yield _fenced(flat(node))

@@ -85,10 +85,18 @@ def met(expr: Expr, name: str) -> Expr:
     """What a name meets in a formula: of a sum the one term that has it, where it is a formula."""
     while isinstance(expr, Op) and expr.name in ("add", "sub"):
         terms = [term for term in expr.args if name in symbols(term)]
-        if len(terms) != 1 or isinstance(terms[0], Sym):
+        if len(terms) != 1 or _is_added_whole(terms[0]):
             break
         expr = terms[0]
     return expr
+
+
+def _is_added_whole(term: Expr) -> bool:
+    """Whether a term is a quantity itself, or one that is added to every row or column."""
+    match term:
+        case Sym() | Op("row" | "column", (Sym(),)):
+            return True
+    return False
 
 
 def _is_weighted_sum(expr: Expr) -> bool:

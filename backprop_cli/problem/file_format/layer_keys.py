@@ -142,9 +142,19 @@ def _record(kind: LayerType) -> Record[Layer]:
         {"type": type_, **kind.keys, "activation": activation, "dropout": _DROPOUT, **trained},
         made,
         kind.example,
-        kind.meant,
+        {**_types_as_keys(), **kind.meant} if default else kind.meant,
         MappingProxyType({key: owners for key in _others(kind) if (owners := _owners(key))}),
     )
+
+
+def _types_as_keys() -> dict[str, str]:
+    """By each name of a type, where it stands as a key (`maxpool: 2`), what to write instead."""
+    return {
+        word: kind.example[1:-1]
+        for kind in TYPES.values()
+        if kind.name != _DEFAULT
+        for word in (folded(kind.name), *kind.also.split())
+    }
 
 
 def _others(kind: LayerType) -> dict[str, None]:

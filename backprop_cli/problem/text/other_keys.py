@@ -81,10 +81,6 @@ OF_LAYER: Final = _meant(
         "type": "classname kind",
         "activation: {name: leaky-relu, slope: 0.1}": "slope alpha negativeslope leak",
         "dropout: {mask: [1, 0, 1], keep: 0.5}": "mask keep droprate dropoutrate keepprob",
-        "type: conv, kernel: [[2, 1], [1, 1]]": "conv conv1d conv2d convolution",
-        "type: max-pool, size: 2": "pool pooling maxpool maxpool1d maxpool2d maxpooling",
-        "type: mean-pool, size: 2": "meanpool avgpool avgpool2d averagepool averagepooling",
-        "type: flatten": "flatten",
     }
 )
 OF_RECURRENT: Final = _meant(
