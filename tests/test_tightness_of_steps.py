@@ -787,3 +787,62 @@ grading: {precision: {significant: 3}}
     )
     found = graded(problem, sheet)
     assert [found[id].verdict for id in ("Yhat", "L", "L_new")] == ["correct"] * 3
+
+
+# What a range alone does not prove ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("2.03", "correct"),
+        ("2.01", "correct"),  # 4 · 0.66 - 4 · 0.67 + 2 + 0.03 is 1.99 at worst
+        ("2.00", "wrong"),  # the same range has it, and so has who leaves the bias out
+        ("1.98", "wrong"),
+    ],
+)
+def test_that_what_a_slip_gives_is_no_rounding_of_one_step(typed: str, verdict: str) -> None:
+    """Who has 2/3 as 0.67, or as 0.66, has it so twice: 4 · 0.67 - 4 · 0.67 + 2 + 0.03."""
+    problem = """x: [4, -4, 2]
+layers: [{weights: [[2/3, 2/3, 1]], bias: [0.03]}]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"Z1: [{typed}]")["Z1"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [("0.000", "correct"), ("0.0005", "correct"), ("0.001", "wrong"), ("0.0006", "wrong")],
+)
+def test_that_nothing_is_no_digit_of_a_range(typed: str, verdict: str) -> None:
+    """0.02² = 0.0004 has no more digits, and 1.2 times that is 0.00048, which is 0.000.
+
+    A range has room for 0.00045 before, and then for 0.00054, which 0.001 may stand for.
+    """
+    problem = """values: {a: 0.02, c: 1.2}
+equations: ["r = c * a^2"]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("0.0311", "carried"),  # 3.46 · 1.28 - 3.46 · 1.271
+        ("0.0300", "imprecise"),  # 4.43 - 4.40 rounded, 4.42 - 4.39 cut off
+        ("0.0350", "wrong"),
+        ("0.0400", "wrong"),  # 4.43 - 4.39 is rounded once and cut off once
+        ("0.0220", "wrong"),
+    ],
+)
+def test_that_few_digits_beside_a_number_are_no_range_for_it(typed: str, verdict: str) -> None:
+    """u should be 2.469; the 8.1 beside what is typed has fewer digits than asked."""
+    problem = """values: {x: 1.2345, a: [1.28, 2.41], b: [1.271, 0.07], c: 2, d: 3.46}
+equations: ["u = c * x", "r = u * a - d * b"]
+ask: [u, r]
+grading: {precision: {decimals: 4}}
+"""
+    found = graded(problem, f"u: 3.46, r: [{typed}, 8.1]")
+    assert found["u"].verdict == "wrong"
+    assert entries(found["r"]) == [verdict, "imprecise"]
