@@ -37,7 +37,7 @@ from backprop_cli.solving.solution import Request, solve
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {
-    "minibatch-tanh": 1, "residual": 2, "adam": 3, "sigmoid-softmax": 4, "three-layers": 4,
+    "minibatch-tanh": 1, "residual": 2, "adam": 3, "sigmoid-softmax": 2, "three-layers": 4,
     "exponential-units": 4, "upstream-gradient": 12, "squared-distance": 30,
     "given-gradients": 70, "vector-function": 70,
 }  # fmt: skip
