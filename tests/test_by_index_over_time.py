@@ -51,7 +51,11 @@ equations:
 train: [W, U, V]
 """
 WORD = re.compile(r"(?P<base>.+?)(?:_(?:\{(?P<formula>[^}]*)\}|(?P<step>[A-Za-z]|[0-9]+)))?")
-FUNCTIONS: dict[str, Any] = {"tanh": np.tanh, "sigmoid": lambda z: 1 / (1 + np.exp(-z)), "neg": np.negative}
+FUNCTIONS: dict[str, Any] = {
+    "tanh": np.tanh,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "neg": np.negative,
+}
 FUNCTIONS |= {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 FUNCTIONS |= {"pow": np.power}
 
