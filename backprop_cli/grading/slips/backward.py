@@ -22,6 +22,7 @@ from backprop_cli.algebra.expr import (
     rewrite,
     substitute,
     symbols,
+    walk,
 )
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
@@ -151,7 +152,10 @@ def _inputs_shifted(case: Case) -> Iterator[Expr]:
 
 def stop_ignored(case: Case) -> Iterator[Expr]:
     """What comes back where nothing is held fixed."""
-    found = None if case.by is None else _as_if_moved(case, case.by, {})
+    nodes = (node for expr in case.model.definitions.values() for node in walk(expr))
+    if case.by is None or all(_opened(node) is None for node in nodes):
+        return
+    found = _as_if_moved(case, case.by, {})
     if found is not None:
         yield found
 
