@@ -193,7 +193,6 @@ def test_every_format(format_: str) -> None:
     [
         (LAST_STEP.replace("h_T)", "h_T) + sum(h_2)").replace("V @ h_T", "V @ (h_T + h_2)"), ()),
         (LAST_STEP, ("--of", "L", "--wrt", "W")),
-        (LAST_STEP, ("--index",)),
         (LAST_STEP.replace("1..T", "1..N"), ()),
         (LAST_STEP.replace("h_t = tanh(z_t)", "h_t = tanh(z_t + z_{t-1})"), ()),
         (LAST_STEP.replace("(o, y)", "(o, y) + ln(1 + sum(t in 1..T, sum(h_t)^2))"), ()),

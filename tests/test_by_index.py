@@ -78,10 +78,10 @@ loss: cross-entropy
 update: {rule: sgd, learning_rate: 0.1}
 """,
 }
-REFUSED = {"through-time": "--index needs a number of steps, and it is a letter here"}
+OVER_TIME = {"through-time"}  # any number of steps: tests/test_by_index_over_time.py
 WHOLE = {"log-determinant"}  # no letters name an entry of an inverse: it keeps its formula
 BY_INDEX = {
-    name: text for name, text in {**NETWORKS, **MORE}.items() if name not in {*REFUSED, *WHOLE}
+    name: text for name, text in {**NETWORKS, **MORE}.items() if name not in {*OVER_TIME, *WHOLE}
 }
 
 
@@ -360,14 +360,6 @@ def test_steps_in_time_are_written_one_by_one() -> None:
     page = " ".join(done.stdout.split())
     assert "(∂L/∂h₂)ᵢ = ∂L/∂e₂ · vᵢ" in page
     assert re.search(r"\(∂L/∂h₁\)ᵢ = Σₘ Wₘᵢ · \(∂L/∂h₂\)ₘ · \(1 − h₂ₘ²\) \+ ∂L/∂e₁ · vᵢ", page)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_entries_is_refused_by_name(name: str) -> None:
-    done = CliRunner().invoke(main, ["derive", "-", "--index"], input=NETWORKS[name])
-    assert done.exit_code == 2
-    assert REFUSED[name] in " ".join(done.stderr.split())
-    assert not done.stdout
 
 
 def test_entries_belong_to_a_problem() -> None:

@@ -310,6 +310,7 @@ ELSEWHERE = {
     "one-position-only": set(),
     "wrong-stride": set(),
     "wrong-padding": set(),
+    "stop-ignored": set(),  # or anything that is held fixed
     "divided-by-one-less": set(),  # or a mean over more than two
 }
 """Slips that make no sense in every setting: where they do."""

@@ -24,10 +24,15 @@ from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 
 EXAMPLES = list(examples())
-NOT_PULLED_BACK = {"others_share"}
-"""Stands in pull-backs only, which are not differentiated; so do the blocks of each sample."""
+NOT_PULLED_BACK = {"others_share", "stop_gradient"}
+"""Stands in pull-backs only, which are not differentiated (so do the blocks of each sample); or has
+no share by its meaning, whatever its slope (tests/test_held_fixed.py)."""
 
-EACH = [name for name, one in TABLE.items() if one.elementwise and one.arity == 1]
+EACH = [
+    name
+    for name, one in TABLE.items()
+    if one.elementwise and one.arity == 1 and name not in NOT_PULLED_BACK
+]
 STEP = 1e-5
 
 

@@ -358,3 +358,30 @@ def test_a_quotient_within_a_product_of_matrices_stands_in_parentheses() -> None
 )
 def test_what_only_moves_entries_has_a_noun(formulas: list[str], said: str) -> None:
     assert said in printed({"X": X, "s": [1, 2], "t": [3, 4]}, *formulas, train=["X", "t"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "shapes", "line"),
+    [
+        (
+            "cross_entropy_with_logits(V @ f, y)",
+            {"V": ["k", "n"], "f": ["n"], "y": ["k"]},
+            ["∂L/∂V = (softmax(V f) − y) fᵀ", "∂L/∂f = Vᵀ (softmax(V f) − y)"],
+        ),
+        (
+            "softplus(v @ g) - y * (v @ g)",
+            {"v": ["n"], "g": ["n"], "y": []},
+            ["∂L/∂v = (σ(vᵀ g) − y) · g", "∂L/∂g = (σ(vᵀ g) − y) · v"],
+        ),
+        (
+            "cross_entropy_with_logits(V @ f, y) + c * sum((f - m)^2) / 2",
+            {"V": ["k", "n"], "f": ["n"], "y": ["k"], "m": ["n"], "c": []},
+            ["∂L/∂f = Vᵀ (softmax(V f) − y) + c · (f − m)"],
+        ),
+    ],
+)
+def test_what_logits_without_a_name_get_stands_once(
+    loss: str, shapes: dict[str, Any], line: list[str]
+) -> None:
+    text = printed(shapes, f"L = {loss}", command="derive")
+    assert [one for one in line if one not in text] == []

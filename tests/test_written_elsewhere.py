@@ -32,6 +32,7 @@ def matrix(text: str) -> str:
 
 
 MATRIX = "A: [[1, 2], [3, 4]]"
+PRIME = ".T for transposed, or _prime in a name"
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,9 @@ LOOP = f"values: {{w: [1, 2], h_0: 0}}\nequations:\n  - {STEPS}\n      - h_t = %
     ("text", "place", "said", "instead"),
     [
         (formula("a: 1", "L = 'a^2'"), (3, 9), "stands without quotes", "no quotes"),
-        (formula("w: [1, 2]", "L = w' @ w"), (3, 10), "`'` has no meaning", ".T for transposed"),
+        (formula("y: 2", "y' = 2 * y", "L = y^2"), (3, 5), "cannot be the name", "y_prime"),
+        ("values: {w': [1, 2]}\nequations: [L = 2]\n", (1, 10), "is not a name", "w_prime"),
+        (formula("w: [1, 2]", "L = w' @ w"), (3, 10), "`'` has no meaning", PRIME),
         (formula("w: [1, 2]", "L = w.t() @ w"), (3, 10), "`w.` before a name", "w.T"),
         (formula("x: [1, 2]", "L = x[-1]"), (3, 11), "an index is", "from the start"),
         (formula("x: [1, 2]", "L = sum(x[1:])"), (3, 17), "an index is", "x[2:4]"),

@@ -53,14 +53,7 @@ def all_known(places: Iterable[object]) -> bool:
 
 def plus(size: Size, change: int) -> Size:
     """A size one larger or smaller, such as N+1."""
-    if isinstance(size, int):
-        return size + change
-    base, _, tail = size.partition("+")
-    if not tail and "-" in size:
-        base, _, tail = size.partition("-")
-        tail = "-" + tail
-    total = int(tail or 0) + change
-    return base if total == 0 else f"{base}{total:+d}"
+    return combined((1, size), more=change)
 
 
 def combined(*terms: tuple[int, Size], more: int = 0) -> Size:
@@ -224,7 +217,4 @@ def _times(left: Polynomial, right: Polynomial) -> Counter[Monomial]:
 
 def _length(size: Size) -> Polynomial:
     """A size such as 3, N or N+1."""
-    if isinstance(size, int):
-        return {(): size}
-    letter, _, more = size.partition("+")
-    return {(letter,): 1, (): int(more)} if more else {(letter,): 1}
+    return {(letter,) if letter else (): times for letter, times in _linear(size).items()}

@@ -38,13 +38,20 @@ def _out_of_product(node: Op, rules: Rules) -> Expr:
             return op("mul", factor, build.transpose(inner))
         case Op("transpose", (Op("mul", (inner, factor)),)) if not rules.shape(factor):
             return op("mul", factor, build.transpose(inner))
-        case Op("matmul", (Op("mul", (factor, Op("transpose") as turned)), right)):
-            return node if rules.shape(factor) else op("mul", factor, op("matmul", turned, right))
+        case Op("matmul", (Op("mul", (factor, inner)), right)) if _scales(factor, inner, rules):
+            return op("mul", factor, in_front(op("matmul", inner, right), rules))
+        case Op("matmul", (left, Op("mul", (factor, inner)))) if _scales(factor, inner, rules):
+            return op("mul", factor, in_front(op("matmul", left, inner), rules))
         case Op("matmul", (Op("div", (left, below)), right)) if not rules.shape(below):
             return op("div", in_front(op("matmul", left, right), rules), below)
         case Op("matmul", (left, Op("div", (right, below)))) if not rules.shape(below):
             return op("div", in_front(op("matmul", left, right), rules), below)
     return node
+
+
+def _scales(factor: Expr, inner: Expr, rules: Rules) -> bool:
+    """Whether a number without axes stands before an array."""
+    return not rules.shape(factor) and bool(rules.shape(inner))
 
 
 def _scalar_in_front(inner: Expr, node: Op, rules: Rules) -> Expr:

@@ -292,7 +292,25 @@ def _factored(node: Expr, rules: Rules, upstream: Upstream, terms: Terms) -> Exp
         found = _with_in_front(Sym(name), each, upstream, terms)
         if rules.shape(found) == rules.shape(node):
             return found
-    return node
+    return node if counted else _same_product(each, rules) or node
+
+
+def _same_product(each: Sequence[tuple[Fraction, Expr]], rules: Rules) -> Expr | None:
+    """(p − y) fᵀ for p fᵀ − y fᵀ, and Vᵀ (p − y) for Vᵀ p − Vᵀ y: what a loss gives its logits
+    where they have no name."""
+    found = [rest.args for _, rest in each if isinstance(rest, Op) and rest.name in _PRODUCTS]
+    names = {rest.name for _, rest in each if isinstance(rest, Op)}
+    if len(found) != len(each) or len(names) != 1:
+        return None
+    (name,) = names
+    for place in (0, 1):
+        common, others = found[0][place], [args[1 - place] for args in found]
+        alike = all(args[place] == common for args in found)
+        if alike and rules.shape(common) and len({rules.shape(one) for one in others}) == 1:
+            numbers = (number for number, _ in each)
+            inner = build.sum_of(map(build.scaled, numbers, others))
+            return op(name, *((common, inner) if place == 0 else (inner, common)))
+    return None
 
 
 def gradient_at(leaf: Sym | Num) -> frozenset[str]:

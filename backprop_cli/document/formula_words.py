@@ -52,6 +52,7 @@ _NOUNS = MappingProxyType(
         "switch": "comparison",
         "part": "part taken out",
         "positive_part": "part above 0",
+        "stop_gradient": "value held fixed",
         "flatten": "flattening",
         "reshape": "new shape",
         "max_pool": "max pooling",
@@ -78,7 +79,7 @@ def unsaid(
     """What the symbols of a formula leave unsaid."""
     found: dict[str, None] = {}
     for node in _written(expr, shapes):
-        if node.name in _REMARKS:
+        if node.name in _REMARKS and not (goes_back and node.name in _ON_THE_WAY_THERE):
             found[_REMARKS[node.name](node, names)] = None
         if node.name in WINDOWED:
             found |= dict.fromkeys(of_windows(node, shapes, names, goes_back=goes_back))
@@ -195,6 +196,9 @@ def _unit(node: Op, names: Names) -> str:
     return f"{names.units[len(held) > 1]} has a 1 at the index below it and 0 elsewhere"
 
 
+_ON_THE_WAY_THERE = frozenset({"stop_gradient"})
+"""Of what something is said in the forward pass alone."""
+
 _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
     {
         "softmax": _softmax_remark,
@@ -207,6 +211,7 @@ _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
         ),
         "channel_sums": lambda node, names: "a sum for each channel",
         "place": _unit,
+        "stop_gradient": lambda node, names: "stopgrad: nothing comes back through it",
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }
 )

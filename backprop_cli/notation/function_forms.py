@@ -184,6 +184,12 @@ def positive_part(writer: Writer, node: Op) -> Part:
     return called(writer, "max", num(0), *node.args)
 
 
+def stopped(writer: Writer, node: Op) -> Part:
+    """stopgrad(a); with numbers put in it is what a is."""
+    (inner,) = node.args
+    return writer.part(inner) if writer.numbers else called(writer, "stopgrad", inner)
+
+
 def pi(_: Writer, __: Op) -> Part:
     """π."""
     return Part(Letter("π"))

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Option, Sym
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, combined
 from backprop_cli.notation.nodes import Fenced, Node, Sign, Word, items, row
 from backprop_cli.readings.index_bases import Bases
 
@@ -156,6 +156,10 @@ def _place(place: Option, base: int) -> str:
             return str(start + base)
         case (int(start), int(stop)):
             return f"{start + base}:{stop - 1 + base}"
+        case (start, stop):
+            return (
+                f"{combined((1, str(start)), more=base)}:{combined((1, str(stop)), more=base - 1)}"
+            )
         case (tuple(rows),):
             return f"[{','.join(_place(row, base) for row in rows)}]"
         case int():

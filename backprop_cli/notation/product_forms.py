@@ -83,12 +83,19 @@ def div(writer: Writer, node: Op) -> Part:
 def matmul(writer: Writer, node: Op) -> Part:
     """Vectors are drawn as columns (or all as rows): the product is turned to suit them."""
     a, b = node.args
+    for place, factor in enumerate(node.args):
+        if (scaled := _scaled(writer, factor)) is not None:
+            number, rest = scaled
+            args = (rest, b) if place == 0 else (a, rest)
+            return mul(writer, op("mul", number, Op("matmul", args, node.options)))
     left, right = writer.rank(a), writer.rank(b)
     form = row_by(writer, a) if left == right == 1 and not writer.rows else None
     if form is not None:
         first = _product(writer, op(FLIPPED, form[0]), form[1])
         last = _braced(writer, b, put(writer, b, "matrix b"))
         return between(first, SIDE_BY_SIDE, last, "matrix")
+    if left == right == 1 and _is_column(writer, a) and not _is_column(writer, b):
+        a, b = b, a  # wᵀ S w for (S w)ᵀ w
     if left == right == 1:
         a, b = (a, op(FLIPPED, b)) if writer.rows else (op(FLIPPED, a), b)
     elif left == 1 and not writer.rows:
@@ -96,6 +103,22 @@ def matmul(writer: Writer, node: Op) -> Part:
     elif right == 1 and writer.rows:
         a, b = b, op("transpose", a)
     return _product(writer, a, b)
+
+
+def _is_column(writer: Hand, a: Expr) -> bool:
+    """Whether it is a matrix times a column, which is longer to write as a row."""
+    match a:
+        case Op("matmul", (matrix, _)):
+            return not writer.rows and writer.rank(matrix) == 2
+    return False
+
+
+def _scaled(writer: Hand, factor: Expr) -> tuple[Expr, Expr] | None:
+    """The number and the array of η A, of which (η A) B is written η · A B."""
+    match factor:
+        case Op("mul", (number, rest)) if not writer.rank(number) and writer.rank(rest):
+            return number, rest
+    return None
 
 
 def outer(writer: Writer, node: Op) -> Part:

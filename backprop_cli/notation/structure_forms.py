@@ -33,6 +33,7 @@ from backprop_cli.notation.parts import (
 )
 from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
 from backprop_cli.notation.symbols import size
+from backprop_cli.operations.slicing import ends_of
 from backprop_cli.operations.sliding import AXES, Sliding, sliding
 from backprop_cli.operations.window_values import around
 
@@ -168,8 +169,8 @@ def dropped(writer: Writer, node: Op) -> Part:
 
 def part_of(writer: Writer, node: Op) -> Part:
     """A range of entries."""
-    axis = node.whole("axis")
-    index = (*(None,) * axis, (node.whole("start"), node.whole("stop")))
+    axis, start, stop = ends_of(node)
+    index = (*(None,) * axis, (start, stop))
     return at(writer, op("at", *node.args, index=index))
 
 

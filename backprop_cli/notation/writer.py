@@ -84,6 +84,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "log10": functions.logarithm,
         "sqrt": functions.root,
         "positive_part": functions.positive_part,
+        "stop_gradient": functions.stopped,
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,

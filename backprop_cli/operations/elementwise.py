@@ -347,6 +347,17 @@ FUNCTIONS = (
         rises=True,
         unfamiliar=True,
     ),
+    Operation(
+        "stop_gradient",
+        "held fixed on the way back",
+        Notation("function", "stopgrad", r"\operatorname{stopgrad}"),
+        _same,
+        lambda x: x,
+        elementwise=True,
+        pullback=lambda g, r, node, rules: (None,),
+        rises=True,
+        exact=True,
+    ),
     _function(
         "switch",
         "constant on either side of 0",

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, combined, described
 from backprop_cli.operations.inverses import square
 from backprop_cli.operations.record import Array, Entries, Index, Notation, Operation, Rules, Shares
 
@@ -24,9 +24,16 @@ def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
             f"{described(left)} cannot be multiplied with {described(right)}: "
             f"{_counted(left[-1], len(left), 'column')} on the left, "
             f"{_counted(right[0], len(right), 'row')} on the right",
-            _transposed_fit(left, right),
+            _same_size(left[-1], right[0]) or _transposed_fit(left, right),
         )
     return left[:-1] + right[1:]
+
+
+def _same_size(left: Size, right: Size) -> str | None:
+    """What to write for d+n where the other is n+d."""
+    if combined((1, left), (-1, right)) == 0:
+        return f"{right} for {left} in `shapes`: sizes are told apart as they are written"
+    return None
 
 
 def _counted(size: Size, axes: int, what: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, combined, described
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -22,6 +22,7 @@ from backprop_cli.operations.record import (
     Position,
     Rules,
     Shares,
+    placed,
 )
 from backprop_cli.operations.stable_values import axis_of
 from backprop_cli.operations.structure import shifted, sizes
@@ -68,44 +69,44 @@ def _concat_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
             "concat joins arrays that agree in every axis but one: "
             + " and ".join(map(described, shapes))
         )
-    if any(not isinstance(shape[axis], int) for shape in shapes):
-        raise ShapeError("concat needs sizes that are numbers")
-    return (*shapes[0][:axis], sum(int(shape[axis]) for shape in shapes), *shapes[0][axis + 1 :])
+    length = combined(*((1, shape[axis]) for shape in shapes))
+    return (*shapes[0][:axis], length, *shapes[0][axis + 1 :])
 
 
 def _concat(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     axis = _joined_axis(node, rules)
-    lengths = [int(rules.shape(arg)[axis]) for arg in node.args]
     return tuple(
-        op("part", g, axis=axis, start=stop - length, stop=stop)
-        for length, stop in zip(lengths, accumulate(lengths), strict=True)
+        op("part", g, axis=axis, start=start, stop=stop)
+        for start, stop in pairwise(_ends(node, axis, rules))
     )
+
+
+def _ends(node: Op, axis: int, rules: Rules | Entries) -> Iterator[Size]:
+    """0, and where each part of what is joined ends."""
+    lengths: Iterator[Size] = (rules.shape(arg)[axis] for arg in node.args)
+    return accumulate(lengths, lambda end, length: combined((1, end), (1, length)), initial=0)
 
 
 def _concat_entry(node: Op, index: Index, write: Entries) -> Expr:
     axis = _joined_axis(node, write)
-    position = index[axis]
-    if not isinstance(position, int):
+    position, ends = index[axis], [*_ends(node, axis, write)]
+    if not isinstance(position, int) or not all_known(ends):
         return _of_any_part(node, index, axis, write)
-    for arg in node.args:
-        size = int(write.shape(arg)[axis])
-        if position < size:
-            return write.at(arg, (*index[:axis], position, *index[axis + 1 :]))
-        position -= size
+    for arg, start, stop in zip(node.args, map(int, ends), map(int, ends[1:]), strict=False):
+        if position < stop:
+            return write.at(arg, (*index[:axis], position - start, *index[axis + 1 :]))
     raise IndexError(index)
 
 
 def _of_any_part(node: Op, index: Index, axis: int, write: Entries) -> Expr:
     """The sum of what each part has at a place that letters name, where it is in that part."""
     total: Expr = build.ZERO
-    start, position = 0, index[axis]
-    for arg in node.args:
-        size = int(write.shape(arg)[axis])
-        inner = position - start if size > 1 else 0
-        here = write.within(position, start, start + size - 1)
+    position, ends = index[axis], pairwise(map(placed, _ends(node, axis, write)))
+    for arg, (start, stop) in zip(node.args, ends, strict=True):
+        inner = 0 if write.shape(arg)[axis] == 1 else position - start
+        here = write.within(position, start, stop - 1)
         entry = write.at(arg, (*index[:axis], inner, *index[axis + 1 :]))
         total = build.add(total, build.scalar_mul(entry, here))
-        start += size
     return total
 
 
@@ -114,20 +115,25 @@ def part(x: Array, axis: int = 0, start: int = 0, stop: int = 0) -> Array:
     return np.take(x, range(start, stop), axis)
 
 
-def _part_of(node: Op) -> tuple[int, int, int]:
-    return node.whole("axis"), node.whole("start"), node.whole("stop")
+def ends_of(node: Op) -> tuple[int, Size, Size]:
+    """The axis along which a part is taken, and from where up to where, perhaps in letters."""
+    start, stop = (
+        end if isinstance(end, int) else str(end)
+        for end in (node.option("start"), node.option("stop"))
+    )
+    return node.whole("axis"), start, stop
 
 
 def _part_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
-    axis, start, stop = _part_of(node)
+    axis, start, stop = ends_of(node)
     there = shapes[0][axis] if axis < len(shapes[0]) else 0
-    if isinstance(there, int) and stop > there:
+    if isinstance(there, int) and isinstance(stop, int) and stop > there:
         raise ShapeError(f"there are no {stop} slices along axis {axis} of {described(shapes[0])}")
-    return (*shapes[0][:axis], stop - start, *shapes[0][axis + 1 :])
+    return (*shapes[0][:axis], combined((1, stop), (-1, start)), *shapes[0][axis + 1 :])
 
 
 def _part(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
-    axis, start, stop = _part_of(node)
+    axis, start, stop = ends_of(node)
     shape = rules.shape(node.args[0])
     index = tuple((start, stop) if i == axis else None for i in range(len(shape)))
     return (op("place", g, index=index, shape=shape),)
@@ -313,7 +319,7 @@ PARTS = (
         part,
         pullback=_part,
         entry=lambda node, index, write: write.at(
-            node.args[0], shifted(index, node.whole("axis"), node.whole("start"))
+            node.args[0], shifted(index, node.whole("axis"), placed(ends_of(node)[1]))
         ),
         options={"axis": ..., "start": ..., "stop": ...},
         public=False,

@@ -114,7 +114,7 @@ def _with_constant(x: Array, constant: Array, axis: int, first: bool) -> Array:
     return np.concatenate((extra, x) if first else (x, extra), axis=axis)
 
 
-def shifted(index: Index, axis: int, change: int) -> Index:
+def shifted(index: Index, axis: int, change: Position) -> Index:
     """The index with `change` added to its part along `axis`."""
     position = axis % len(index)
     return (*index[:position], index[position] + change, *index[position + 1 :])

@@ -21,7 +21,7 @@ from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import ForEach, Problem, Text, kinks
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import Scope, dialect, moved, parsed
-from backprop_cli.problem.text.lexer import is_name
+from backprop_cli.problem.text.lexer import is_name, unprimed
 from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.problem.unrolled import Stated, behind_the_last, hints, unrolled
@@ -200,7 +200,7 @@ def _name_meant(text: str) -> str | None:
     if (stated := text.rstrip("+-*/@").rstrip()) != text and is_name(stated):
         return f"a name of its own, such as {stated}2 = {stated} {text[len(stated) :].strip()} …"
     base, index = typed_entry(text)
-    return f"{base}_{index}" if index and index.isalnum() and is_name(base) else None
+    return f"{base}_{index}" if index and index.isalnum() and is_name(base) else unprimed(text)
 
 
 def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:

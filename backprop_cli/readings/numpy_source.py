@@ -282,6 +282,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             5,
         ),
         "transpose": _transpose,
+        "stop_gradient": lambda source, node: (source.inside(node.args[0], 5), 5),
         "relu": _relu,
         "positive_part": _relu,
         "softplus": lambda source, node: (f"np.logaddexp(0, {source.text(node.args[0])})", 5),

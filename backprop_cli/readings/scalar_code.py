@@ -242,6 +242,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
     {name: f"{name}({{0}})" for name in _FUNCTIONS_OF_ONE}
     | {
         "identity": "{0}",
+        "stop_gradient": "{0}",
         "div": "{0} / {1}",
         "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
         "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",

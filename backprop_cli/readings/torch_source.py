@@ -250,6 +250,10 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
     {name: FORMS[name] for name in _AS_IN_NUMPY}
     | {name: _torch(name) for name in _SAME_NAME}
     | {
+        "stop_gradient": lambda source, node: (
+            f"{source.inside(node.args[0], 5)}.detach().requires_grad_()",
+            5,
+        ),
         "relu": _kinked("relu", "relu", "relu"),
         "positive_part": _kinked("relu", "hinge", "relu"),
         "abs": _kinked("abs", "abs", "absolute"),

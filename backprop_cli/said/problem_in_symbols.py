@@ -18,7 +18,7 @@ from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.said.any_number_of_steps import COUNTED, of_any_length
+from backprop_cli.said.any_number_of_steps import of_any_length
 from backprop_cli.said.derived import of_functions, of_gradient, of_symbols
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import Allowed
@@ -44,11 +44,6 @@ def of_source(
     shown = replace(as_written(found.model.problem, view), asked=names)
     plain = in_symbols(found.model, found.plan)
     trace = of_any_length(plain, source)
-    if trace is not plain:
-        if index:
-            message = "--index needs a number of steps, and it is a letter here"
-            raise refusal(message, instead=COUNTED, source="--index")
-        return of_symbols(trace, shown), shown
     return of_symbols(_by_index(trace, found) if index else trace, shown), shown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import reduce
 
@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.build import add
-from backprop_cli.algebra.expr import Expr, Sym, op, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols, walk
 from backprop_cli.calculus.differentiate import reaching
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.program import Program, Rounds, fastest, rounds, size_of
@@ -76,9 +76,9 @@ class _Target:
     """What gradients are of, as a function of one entry of one quantity."""
 
     def __init__(self, model: Model, values: Mapping[str, Array], name: str, entries: int) -> None:
-        self.values, self.name = values, name
-        self.equations = _downstream(model.definitions, name)
-        self.equations[_TARGET] = _target(model, name)
+        found = _downstream(model.definitions, name) | {_TARGET: _target(model, name)}
+        self.name, self.values = name, {**values, **_held(found.values(), values)}
+        self.equations = {other: rewrite(expr, _as_held) for other, expr in found.items()}
         self.known = {other: expr for other, expr in model.definitions.items() if other != name}
         self.compiled = self._compiled(entries * _RUNS)
         self.middle = self.at(values[name])
@@ -128,6 +128,21 @@ class _Target:
         """Whether the two slopes come together from nearer by, as where there is no kink."""
         left, right = self.slopes(place, step / _CLOSER)
         return abs(left - right) < gap / 2
+
+
+def _held(formulas: Iterable[Expr], values: Mapping[str, Array]) -> dict[str, Array]:
+    """What is held fixed on the way back, by its own name: it does not move with anything."""
+    stopped = {node for expr in formulas for node in walk(expr) if _as_held(node) is not None}
+    return {_name_of(node): np.asarray(evaluate(node, values)) for node in stopped}
+
+
+def _as_held(node: Expr) -> Expr | None:
+    stops = isinstance(node, Op) and node.name == "stop_gradient"
+    return Sym(_name_of(node)) if stops else None
+
+
+def _name_of(node: Expr) -> str:
+    return f"held {node}"  # no id has a space in it
 
 
 def _target(model: Model, name: str) -> Expr:

@@ -17,6 +17,7 @@ from backprop_cli.algebra.shapes import (
     combined,
     ends,
     is_formula,
+    letters_in,
     never_same,
     often,
     plus,
@@ -336,10 +337,9 @@ def between(first: Size, place: str, last: Size, ranges: Ranges = _UNKNOWN) -> E
 
 def in_order(places: Sequence[str], ranges: Ranges = _UNKNOWN) -> Expr:
     """1 where no place is before the one before it, said of those only of which it is not known."""
-    both = {letter: (each.first, each.last) for letter, each in ranges.items()}
     kept: list[str] = []
     for low, high in pairwise(places):
-        least, most = ends(combined((1, high), (-1, low)), both)
+        least, most = _least_and_most(combined((1, high), (-1, low)), ranges)
         if isinstance(most, int) and most < 0:
             return build.ZERO
         if not isinstance(least, int) or least < 0:
@@ -349,6 +349,15 @@ def in_order(places: Sequence[str], ranges: Ranges = _UNKNOWN) -> Expr:
     if len(kept) > 2 and combined((1, kept[0]), (-1, kept[2])) == 0:
         return equal(kept[1], kept[0])
     return op(WITHIN, *map(Sym, kept))
+
+
+def _least_and_most(place: Size, ranges: Ranges) -> tuple[Size, Size]:
+    """Between what a place is, where letters run over their ranges and no size is below 1."""
+    both = {letter: (each.first, each.last) for letter, each in ranges.items()}
+    least, most = ends(place, both)
+    sizes = {letter: (1, letter) for each in ranges.values() for letter in letters_in(each.last)}
+    known = {letter: size for letter, size in sizes.items() if letter not in both}
+    return ends(least, known)[0], ends(most, known)[1]
 
 
 _MOST = 6  # numbers that are listed one by one

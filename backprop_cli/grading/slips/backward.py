@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from backprop_cli.algebra.build import ZERO, sum_of
 from backprop_cli.algebra.expr import (
     Expr,
     Op,
@@ -21,9 +22,11 @@ from backprop_cli.algebra.expr import (
     rewrite,
     substitute,
     symbols,
+    walk,
 )
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.calculus import differentiate
 from backprop_cli.calculus.differentiate import slope
 from backprop_cli.grading.judging.equivalent_ways import through_softmax
 from backprop_cli.grading.slips.case import Case, each, in_parts
@@ -36,6 +39,7 @@ from backprop_cli.grading.slips.pull_backs import (
     right_shares,
     shares,
     total,
+    upstream_of,
     users,
 )
 from backprop_cli.grading.slips.rows_of_tables import mean_of_uses, some_lost
@@ -144,6 +148,41 @@ def _inputs_shifted(case: Case) -> Iterator[Expr]:
                 yield total(case, [share for user in found for share in shares(case, user)])
             except (ShapeError, KeyError):
                 continue
+
+
+def stop_ignored(case: Case) -> Iterator[Expr]:
+    """What comes back where nothing is held fixed."""
+    nodes = (node for expr in case.model.definitions.values() for node in walk(expr))
+    if case.by is None or all(_opened(node) is None for node in nodes):
+        return
+    found = _as_if_moved(case, case.by, {})
+    if found is not None:
+        yield found
+
+
+def _as_if_moved(case: Case, name: str, known: dict[str, Expr | None]) -> Expr | None:
+    """The gradient by a quantity if nothing were held fixed; None where it is the same."""
+    if name not in known:
+        moved, parts = False, list[Expr]()
+        for user, definition in reversed(case.model.definitions.items()):
+            if name not in symbols(definition):
+                continue
+            opened, behind = rewrite(definition, _opened), _as_if_moved(case, user, known)
+            upstream = behind or upstream_of(case, user)
+            if upstream is not None:
+                moved |= behind is not None or opened != definition
+                through = differentiate.shares(opened, upstream, Sym(user), case.rules)
+                parts += [share for used, share in through if used == name]
+        seed = case.model.seeds.get(name, ZERO)
+        known[name] = sum_of(parts, seed) if moved and parts else None
+    return known[name]
+
+
+def _opened(node: Expr) -> Expr | None:
+    match node:
+        case Op("stop_gradient", (inner,)):
+            return rewrite(inner, _opened)
+    return None
 
 
 def updated_weights(case: Case) -> Iterator[Expr]:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Option, Sym, num, op, substitute, symbols, walk
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import has_slope, pull_back, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
@@ -48,13 +48,14 @@ def users(case: Case) -> list[User]:
     if by is None:
         return []
     for name, definition in reversed(list(model.definitions.items())):
-        upstream = _upstream(case, name)
+        upstream = upstream_of(case, name)
         if upstream is not None and by in symbols(definition):
             found.append(User(name, definition, upstream))
     return found
 
 
-def _upstream(case: Case, name: str) -> Expr | None:
+def upstream_of(case: Case, name: str) -> Expr | None:
+    """The gradient by a quantity as the steps have it; None where there is none."""
     gradient = case.model.gradient(name)
     seed = case.model.seeds.get(name, build.ONE if name in case.model.silent else None)
     return Sym(gradient) if gradient in case.steps else seed
@@ -76,11 +77,9 @@ def shares(
     stack: list[tuple[Expr, Expr, Expr]] = [(user.definition, user.upstream, Sym(user.name))]
     while stack:
         expr, g, result = stack.pop()
-        if isinstance(expr, Sym):
-            if expr.name == case.by:
-                found.append(g)
-            continue
-        if isinstance(expr, Num):
+        if expr == Sym(case.by or ""):
+            found.append(g)
+        if not isinstance(expr, Op):
             continue
         if expr is at and wrong is not None:
             pulled: Sequence[Expr | None] = (wrong(g, result), *(None,) * (len(expr.args) - 1))

@@ -127,6 +127,13 @@ _BACKWARD = (
         "the gradient in every place of a pooling window",
     ),
     slip(
+        "stop-ignored",
+        "a value that is held fixed was not",
+        "Nothing comes back through what is held fixed: it counts as a constant.",
+        backward.stop_ignored,
+        "∂L/∂w of a target that moves with w",
+    ),
+    slip(
         "wrong-layer-input",
         "wrong input in the weight gradient",
         "A weight gradient is the layer's own input times its δ: another layer's values were used.",

@@ -40,7 +40,7 @@ from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDIN
 from backprop_cli.problem.ids import taken
 from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.lexer import is_name, plain_name
+from backprop_cli.problem.text.lexer import is_name, plain_name, unprimed
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, read_tree
 from backprop_cli.problem.typed_numbers import shown
@@ -77,7 +77,7 @@ def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complain
             complaints.add(message, text.mark, "a name of its own")
         if not is_name(name):
             message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
-            complaints.add(message, text.mark)
+            complaints.add(message, text.mark, unprimed(name))
         elif (why := taken(name)) is not None:
             complaints.add(why[0], text.mark, why[1])
     return found

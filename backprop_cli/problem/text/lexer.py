@@ -34,6 +34,12 @@ def is_name(text: str) -> bool:
     return bool(_name(text)) and (text.isascii() or plain_name(text).isidentifier())
 
 
+def unprimed(text: str) -> str | None:
+    """y_prime for y'; None for what is no name with primes."""
+    base = text.rstrip("'′’")
+    return f"{base}_prime" if base != text and is_name(base) else None
+
+
 def plain_name(text: str) -> str:
     """A name as Python sees it: `x₁` is x1."""
     return unicodedata.normalize("NFKC", text)
@@ -156,7 +162,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
 
 
 _MEANT = {
-    "'": ".T for transposed",
+    "'": ".T for transposed, or _prime in a name",
     "ᵀ": ".T for transposed",
     "{": "(",
     "}": ")",

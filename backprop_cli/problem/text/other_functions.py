@@ -75,6 +75,7 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "abs": ("fabs", "absolute", "modulus"),
         "clip": ("clamp", "clipbyvalue"),
         "flatten": ("ravel", "vec"),
+        "stop_gradient": ("sg", "stopgrad", "detach", "nograd", "stop", "constant", "blockgrad"),
         "transpose": ("t", "tr", "transposed"),
     }
 )  # fmt: skip
