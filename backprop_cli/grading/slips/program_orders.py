@@ -30,6 +30,9 @@ def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
     if len(shape) == 2 and shape[0] > 1:
         for k in (0, shape[0] - 1):  # x[0] for x[i]
             yield "wrong-operand", filled(node, op("row", op("at", node, index=(k,))))
+    is_product = isinstance(node, Op) and node.name == "mul"
+    if len(case.lengths(node)) == 1 and (isinstance(node, Sym) or is_product):
+        yield "wrong-operand", filled(node, op("at", node, index=(0,)))  # p[0] for p[k]
     only_moved = isinstance(case.expr, Op) and case.expr.name in ("flatten", "flat", "reshape")
     if len(shape) == 2 and 1 not in shape and shape[0] != shape[1] and not only_moved:
         other = shape[::-1]

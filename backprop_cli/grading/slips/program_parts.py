@@ -94,7 +94,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _other_means(one)
         yield from all_along_the_other(one)
         yield from _complements(one)
-        yield from in_loops(one, partial(_of_part, one))
+        yield from in_loops(one, partial(_in_each_round, one))
         yield from _other_targets(one)
         yield from of_slices(one)
         yield from of_other_lines(one)
@@ -115,6 +115,13 @@ def _of_node_or_part(case: Case, place: Place, node: Expr) -> Iterator[Change]:
     if isinstance(node, Op):
         yield from of_node(case, place, node)
     yield from _of_part(case, node)
+
+
+def _in_each_round(case: Case, node: Op) -> Iterator[Change]:
+    yield from _of_part(case, node)
+    match node:
+        case Op("sub", (Num(1), other)):
+            yield "complement", other
 
 
 def _of_part(case: Case, node: Expr) -> Iterator[Change]:

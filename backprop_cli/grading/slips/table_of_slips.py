@@ -301,7 +301,7 @@ _PROGRAMS = (
     slip(
         "gradient-overwritten",
         "gradient overwritten instead of added",
-        "Several paths add up here, and only one is left: others were overwritten, or left out.",
+        "Several paths add up here, and not all are left: others were overwritten, or left out.",
         program.overwritten,
         "dh = dh_next @ U.T after dh = dy @ V.T",
     ),
