@@ -48,6 +48,7 @@ from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_o
 from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.grading.slips.program_orders import (
     added_up,
+    flattened_otherwise,
     in_another_order,
     of_a_row,
     of_masks,
@@ -153,6 +154,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from added_up(case, node)
     yield from of_windows(case, node)
     yield from of_masks(case, node)
+    yield from flattened_otherwise(case, node)
     yield from of_a_row(case, node)
     yield from of_constants(node)
     yield from of_squares(case, node)
@@ -355,19 +357,38 @@ def _turned_round(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
         yield (*before, (tuple((k + by) % size for k in range(size)),))
 
 
+def _targets(case: Case) -> Iterator[Expr]:
+    """What the loss compares a prediction with; what is 1 in one place and taken off, by rows."""
+    yield from (Sym(target) for _, target in case.compared)
+    named = {target for _, target in case.compared}
+    for node in walk(case.expr) if case.step.phase == "backward" else ():
+        match node:
+            case Op("sub", (Sym() | Op(), Sym(y) as target)) if y not in named:
+                pass
+            case Op("sub", (Sym() | Op(), Op("at", (Sym(y),)) as target)):
+                pass
+            case _:
+                continue
+        given = case.model.given.get(y)
+        if given is not None and given.value.ndim and set(given.value.ravel()) == {0, 1}:
+            yield target
+
+
 def _other_targets(case: Case) -> Iterator[Change]:
     """1 taken off everywhere, and not where the class is; added there, or put there."""
-    for _, target in case.compared:
+    for target in _targets(case):
         for place, node in places(case.expr):
-            if node == Sym(target):
+            if node == target:
                 yield "wrong-target", put(case.expr, place, ones(node))
                 for along, axis in (("row", 0), ("column", 1)):  # logp[:, y] for logp[range(n), y]
                     of_all = filled(node, op(along, op("mean", node, axis=axis)))
                     yield "wrong-target", put(case.expr, place, of_all)
                 for order in _turned_round(case.lengths(node)):
                     yield "wrong-target", put(case.expr, place, op("at", node, index=order))
-            elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
+            elif isinstance(node, Op) and node.name == "sub" and node.args[1] == target:
                 output, y = node.args
+                if isinstance(output, Num):
+                    continue
                 others = op("mul", output, op("sub", num(1), y))
                 for put_there in ("sub", "add"):  # dz[y] = -1, and dz[y] = 1
                     changed = put(case.expr, place, op(put_there, others, y))
