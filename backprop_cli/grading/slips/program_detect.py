@@ -134,7 +134,7 @@ class ProgramDetector:
             parts = [*_other_losses(wrong, seen), *_those(wrong, GENERAL - OF_CODE)]
             found = [*self._giving(wrong, parts), *found]
             if not _OF_ONE_LESS.isdisjoint(found):
-                found += self._giving(wrong, _those(wrong, {"complement"}))
+                found += self._giving(wrong, _those(wrong, {"complement", "wrong-target"}))
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
         if found == [_ANOTHER_LOSS]:  # of which another target is a part
             found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]

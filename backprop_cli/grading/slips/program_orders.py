@@ -31,9 +31,6 @@ def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
     if len(shape) == 2 and shape[0] > 1:
         for k in (0, shape[0] - 1):  # x[0] for x[i]
             yield "wrong-operand", filled(node, op("row", op("at", node, index=(k,))))
-    is_product = isinstance(node, Op) and node.name == "mul"
-    if len(case.lengths(node)) == 1 and (isinstance(node, Sym) or is_product):
-        yield "wrong-operand", filled(node, op("at", node, index=(0,)))  # p[0] for p[k]
     only_moved = isinstance(case.expr, Op) and case.expr.name in ("flatten", "flat", "reshape")
     if len(shape) == 2 and 1 not in shape and shape[0] != shape[1] and not only_moved:
         other = shape[::-1]
@@ -161,11 +158,8 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
     """A mean taken off, `log1p` for a logarithm, another threshold, weights for their count."""
     if isinstance(node, Sym):
         yield from _centred(case, node)
+    yield from _of_other_widths(case, node)
     match node:
-        case Op("sqrt", (Num(value),)):  # the width of something else in √d
-            for size in sorted({size for shape in case.sizes.names.values() for size in shape}):
-                if size != value:
-                    yield "wrong-constant", op("sqrt", num(size))
         case Op("log" | "sqrt", (inner,), options):
             yield "term-added", Op(node.name, (op("add", num(1), inner),), options)
         case Op("relu", (z,)):  # h = z * (z > 1)
@@ -179,6 +173,15 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
         case Op("div", (top, Op("sum", (Sym(name),), ()))):
             for size in case.sizes.names.get(name) or ():  # how many there are, and not Σw
                 yield "mean-sum-confused", op("div", top, num(int(size)))
+
+
+def _of_other_widths(case: Case, node: Expr) -> Iterator[Change]:
+    """The width of something else in √d."""
+    match node:
+        case Op("sqrt", (Num(value),)):
+            sizes = {int(size) for shape in case.sizes.names.values() for size in shape}
+            for size in sorted(sizes - {int(value)}):
+                yield "wrong-constant", op("sqrt", num(size))
 
 
 def of_masks(case: Case, node: Op) -> Iterator[Change]:

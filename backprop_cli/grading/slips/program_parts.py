@@ -123,6 +123,8 @@ def _in_each_round(case: Case, node: Op) -> Iterator[Change]:
     match node:
         case Op("sub", (Num(1), other)):
             yield "complement", other
+        case Op("mul") if len(case.lengths(node)) == 1:  # p[0] for p[k]
+            yield "wrong-operand", filled(node, op("at", node, index=(0,)))
 
 
 def _of_part(case: Case, node: Expr) -> Iterator[Change]:

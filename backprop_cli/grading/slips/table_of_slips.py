@@ -366,7 +366,7 @@ _IMPLIED_BY = {
     "constant-factor": frozenset(
         "factor-two mean-sum-confused divided-by-one-less sign-flipped sign-lost".split()
     ),
-    "wrong-operand": frozenset({"mask-from-gradient"}),
+    "wrong-operand": frozenset({"mask-from-gradient", "wrong-target"}),
     "term-left-out": frozenset({"change-for-value"}),
     "summed-too-early": frozenset({"wrong-target"}),
     "function-added": frozenset({"other-loss"}),
