@@ -208,3 +208,86 @@ def test_a_term_turned_where_the_penalty_could_not_be_added() -> None:
     assert all_right(problem, right)
     assert slips(problem, {**right, "dW": turned}, "dL/dW") == ("transposed",)
     assert slips(problem, {**right, "dW": turned + 0.3}, "dL/dW") == ()
+
+
+# Kinds of the twelfth set: ratings with a mask, a loss with a part for the code -------------------
+
+RATED = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0]])
+PU, QI, BIAS, STARS = drawn(17, 4, 2), drawn(18, 3, 2), drawn(19, 4), drawn(20, 4, 3)
+FACTORS = backprop.load(
+    {
+        "values": {"P": PU, "Q": QI, "b": BIAS, "Y": STARS, "R": RATED, "lam": 0.1},
+        "equations": [
+            "count = sum(R)",
+            "guess = P @ Q.T + column(b)",
+            "err = R * (guess - Y)",
+            "rmse = sqrt(sum(err^2) / count)",
+            "L = sum(err^2) / (2 * count) + lam / 2 * sum(b^2)",
+        ],
+        "train": ["P", "Q", "b"],
+    }
+)
+
+
+def factors(kind: str, mistake: str = "") -> dict[str, Any]:
+    p, q, b, y, r = (one.astype(kind) for one in (PU, QI, BIAS, STARS, RATED))
+    lam = np.array(0.1, kind)
+    guess = p @ q.T + b[:, None]
+    err = r * (guess - y)
+    count = r.sum()
+    rmse = np.sqrt((err**2).sum()) / count if mistake == "root" else np.sqrt((err**2).sum() / count)
+    g = err if mistake == "not divided" else err / count
+    inside = (g + lam * b[:, None]).sum(axis=1)
+    db = inside if mistake == "inside" else g.sum(axis=1) + lam * b
+    loss = (err**2).sum() / (2 * count) + lam / 2 * (b**2).sum()
+    return {"guess": guess, "err": err, "rmse": rmse, "L": loss, "dguess": g, "db": db}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("mistake", "id", "slip"),
+    [("root", "rmse", "brackets-misplaced"), ("inside", "dL/db", "brackets-misplaced")],
+)
+def test_of_brackets(kind: str, mistake: str, id: str, slip: str) -> None:
+    assert all_right(FACTORS, factors(kind))
+    assert slip in slips(FACTORS, factors(kind, mistake), id)
+
+
+def test_a_step_that_a_right_array_follows_from_is_not_where_a_gradient_went_wrong() -> None:
+    """Σ R is in the loss, too, which is right: so the gradient did not take another count."""
+    report = FACTORS.check(factors("float64", "not divided"))
+    assert report.first_wrong == "dL/dguess"
+    result = report["dL/dguess"]
+    assert result.origin is None or result.origin.id != "count"
+    assert "path-lost" not in result.slips
+    assert "8 × the right one" in result.message
+
+
+CODE, SEEN = drawn(21, 3, 2), np.abs(drawn(22, 3, 2)) / 2 + 0.1
+MIXED = backprop.load(
+    {
+        "values": {"v": CODE, "x": SEEN},
+        "equations": [
+            "p = sigmoid(v)",
+            "R = -sum(x * log(p) + (1 - x) * log(1 - p))",
+            "K = -sum(1 + v - exp(v)) / 2",
+            "L = R + K",
+        ],
+        "train": ["v"],
+    }
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_one_term(kind: str) -> None:
+    v, x = CODE.astype(kind), SEEN.astype(kind)
+    p = 1 / (1 + np.exp(-v))
+    r = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum()
+    k = -(1 + v - np.exp(v)).sum() / 2
+    right = {"p": p, "R": r, "K": k, "L": r + k}
+    assert all_right(MIXED, right)
+    exchanged = -(p * np.log(x) + (1 - x) * np.log(1 - p)).sum()
+    assert "targets-swapped" in slips(MIXED, {**right, "R": exchanged, "L": exchanged + k}, "R")
+    square = -(1 + v - v**2).sum() / 2
+    assert "wrong-activation" in slips(MIXED, {**right, "K": square, "L": r + square}, "K")
+    assert slips(MIXED, {**right, "K": k + 0.0123, "L": r + k + 0.0123}, "K") == ()

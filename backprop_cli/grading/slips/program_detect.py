@@ -231,6 +231,8 @@ class ProgramDetector:
             return None
         room = MOST_NUMBERS
         for step in unwritten(self.judge, wrong.name, self.numbers):
+            if not general and self._is_proved(step, wrong.name):
+                continue
             found: dict[str, None] = {}
             leads: dict[bytes, bool] = {}
             for slip, value in self._made_in(step, candidates, general=general):
@@ -245,6 +247,15 @@ class ProgramDetector:
             if found:
                 return Origin(step, most_telling(said_best(found)))
         return None
+
+    def _is_proved(self, step: str, name: str) -> bool:
+        """Whether an array that is right follows from a step, and a gradient does, too."""
+        key, judged = self.judge.key, self.judge.judged
+        return (
+            step in key.forward
+            and name not in key.forward
+            and any(step in key.uses.get(one, ()) for one, its in judged.items() if its.is_right)
+        )
 
     def _made_in(
         self, step: str, candidates: Candidates, *, general: bool

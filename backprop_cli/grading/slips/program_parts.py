@@ -65,12 +65,10 @@ from backprop_cli.grading.slips.program_other_lines import (
 )
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 from backprop_cli.grading.slips.program_sums import all_along_the_other, of_matrix, of_sums, reduced
+from backprop_cli.grading.slips.program_targets import other_targets
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
-
-_MOST_CLASSES: Final = 12
-"""So many classes are each tried in the place of the right one."""
 
 _NUMBER: Final = "0123456789_"
 
@@ -96,7 +94,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from all_along_the_other(one)
         yield from _complements(one)
         yield from in_loops(one, partial(_in_each_round, one))
-        yield from _other_targets(one)
+        yield from other_targets(one)
         yield from of_slices(one)
         yield from of_other_lines(one)
 
@@ -349,50 +347,3 @@ def _complements(case: Case) -> Iterator[Change]:
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
             yield "complement", swapped
-
-
-def _turned_round(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-    """The entries of a vector, or the columns of a matrix, each so many places further on."""
-    size = shape[-1] if shape else 0
-    before = (None,) * (len(shape) - 1)
-    for by in range(1, min(size, _MOST_CLASSES)):
-        yield (*before, (tuple((k + by) % size for k in range(size)),))
-
-
-def _targets(case: Case) -> Iterator[Expr]:
-    """What the loss compares a prediction with; what is 1 in one place and taken off, by rows."""
-    yield from (Sym(target) for _, target in case.compared)
-    named = {target for _, target in case.compared}
-    for node in walk(case.expr) if case.step.phase == "backward" else ():
-        match node:
-            case Op("sub", (Sym() | Op(), Sym(y) as target)) if y not in named:
-                pass
-            case Op("sub", (Sym() | Op(), Op("at", (Sym(y),)) as target)):
-                pass
-            case _:
-                continue
-        given = case.model.given.get(y)
-        if given is not None and given.value.ndim and set(given.value.ravel()) == {0, 1}:
-            yield target
-
-
-def _other_targets(case: Case) -> Iterator[Change]:
-    """1 taken off everywhere, and not where the class is; added there, or put there."""
-    for target in _targets(case):
-        for place, node in places(case.expr):
-            if node == target:
-                yield "wrong-target", put(case.expr, place, ones(node))
-                for along, axis in (("row", 0), ("column", 1)):  # logp[:, y] for logp[range(n), y]
-                    of_all = filled(node, op(along, op("mean", node, axis=axis)))
-                    yield "wrong-target", put(case.expr, place, of_all)
-                for order in _turned_round(case.lengths(node)):
-                    yield "wrong-target", put(case.expr, place, op("at", node, index=order))
-            elif isinstance(node, Op) and node.name == "sub" and node.args[1] == target:
-                output, y = node.args
-                if isinstance(output, Num):
-                    continue
-                others = op("mul", output, op("sub", num(1), y))
-                for put_there in ("sub", "add"):  # dz[y] = -1, and dz[y] = 1
-                    changed = put(case.expr, place, op(put_there, others, y))
-                    yield "gradient-overwritten", changed
-                yield "term-sign-flipped", put(case.expr, place, op("add", output, y))
