@@ -139,7 +139,7 @@ def test_what_comes_back_to_a_padded_picture(kind: str) -> None:
     right = back_to_picture(dz, added=True)
     assert found(kind, dX=right[1:-1, 1:-1]) == (None, ())
     over = back_to_picture(dz, added=False)[1:-1, 1:-1]
-    for value, slip in ((over, "gradient-overwritten"), (right[:-2, :-2], "wrong-constant")):
+    for value, slip in ((over, "gradient-overwritten"), (right[:-2, :-2], "wrong-padding")):
         place, slips = found(kind, dX=value)
         assert place == "dL/dX"
         assert slip in slips

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.algebra.expr import addends
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
@@ -27,6 +28,11 @@ from backprop_cli.grading.slips.program_gathered import (
     other_indices,
     padded_otherwise,
     stride_of_one_axis,
+)
+from backprop_cli.grading.slips.program_kernels import (
+    last_place_alone,
+    pooled_over_channels,
+    windows_side_by_side,
 )
 from backprop_cli.grading.slips.program_ways_back import (
     one_entry_each,
@@ -230,10 +236,10 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
-        "gradient-overwritten": windows_overwritten,
-        "wrong-constant": cut_elsewhere,
-        "wrong-stride": _any_of(side_by_side, stride_of_one_axis),
-        "wrong-padding": padded_otherwise,
+        "gradient-overwritten": _any_of(windows_overwritten, last_place_alone),
+        "wrong-stride": _any_of(side_by_side, stride_of_one_axis, windows_side_by_side),
+        "wrong-padding": _any_of(padded_otherwise, cut_elsewhere),
+        "summed-too-early": pooled_over_channels,
         "one-position-only": _any_of(some_windows, one_entry_each, from_one_place),
         "transpose-omitted": by_turned(axes_exchanged),
         "kernel-flipped": by_turned(upside_down),
@@ -300,9 +306,13 @@ def by_shape(one: Misshapen, candidates: Sequence[Candidate]) -> Shaped:
 
 
 def _turned(one: Misshapen) -> Shaped | None:
-    if one.value.ndim == 2 and any(one.same(one.value.T, right) for right in one.rights):
-        return Shaped(("transposed",))
-    return None
+    """The whole of it turned, or one term of it, to which no other can be added then."""
+    if one.value.ndim != 2:
+        return None
+    expr, values = one.judge.key.first(one.name), Values(Numbers(one.judge))
+    terms = [] if expr is None else list(addends(expr))
+    rights = [*one.rights, *(map(values.of, terms) if len(terms) > 1 else ())]
+    return Shaped(("transposed",)) if any(one.same(one.value.T, x) for x in rights) else None
 
 
 def _not_summed(one: Misshapen) -> Shaped | None:

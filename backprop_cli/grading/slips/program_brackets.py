@@ -51,6 +51,14 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         yield from _of_a_product(node)
     elif _acts_alone(node):
         yield from _of_each(node)
+        yield from _of_the_top(node)
+
+
+def _of_the_top(node: Op) -> Iterator[Change]:
+    """√a/n for √(a/n)."""
+    match node.args[0]:
+        case Op("div", (top, bottom)) if node.name not in ("neg", "sum", "mean"):
+            yield "brackets-misplaced", op("div", put(node, (0,), top), bottom)
 
 
 def _on_one_term(node: Op, place: Place, whole: Op) -> Iterator[Change]:
@@ -158,6 +166,7 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
                 moved = put(node, (position,), arg.args[kept])
                 yield "brackets-misplaced", put(arg, (kept,), moved)
     yield from _in_the_others_place(node)
+    yield from _added_inside(case, node)
     first, last = node.args
     if case.shape(first) == case.shape(last):  # w(1 - g) for w - g
         yield "factor-added", op(node.name, first, op("mul", first, last))
@@ -196,6 +205,15 @@ def _of_each(node: Op) -> Iterator[Change]:
 def _acts_alone(node: Op) -> bool:
     """Whether a function acts on its first argument alone: √, a power, a logarithm."""
     return len(node.args) == 1 or (node.name == "pow" and isinstance(node.args[1], Num))
+
+
+def _added_inside(case: Case, node: Op) -> Iterator[Change]:
+    """(g + λb).sum(axis=0) for g.sum(axis=0) + λb: once for each sample."""
+    for position, arg in enumerate(node.args):
+        match arg:
+            case Op("sum", (inner,)) if arg.axis in (0, 1) and len(case.lengths(inner)) == 2:
+                times = op("mul", num(case.lengths(inner)[arg.axis]), node.args[1 - position])
+                yield "brackets-misplaced", put(node, (1 - position,), times)
 
 
 def _of_divisor(node: Op) -> Iterator[Change]:

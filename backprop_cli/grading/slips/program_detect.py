@@ -30,6 +30,7 @@ from backprop_cli.grading.slips.of_programs import by_numbers, ratio
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, WrongArray, is_same, room_of
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
+from backprop_cli.grading.slips.program_terms import by_terms
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.readings.units import largest, named
@@ -92,7 +93,7 @@ class ProgramDetector:
         """The mistakes in a quantity itself, else those in a step behind it that is not given."""
         array = WrongArray(self.judge, wrong, self.numbers)
         seen = by_numbers(array)
-        found = self._known(wrong, seen)
+        found = self._known(wrong, seen) or by_terms(array, self.lines(wrong.name))
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         found = self._of_parts(wrong, seen, found) or seen or self._of_code(array)
@@ -124,7 +125,7 @@ class ProgramDetector:
         """One number, or brackets: a wrong count changes less than another way back does."""
         if _SCALED in seen:
             return [_SCALED]
-        lines = [*_those(wrong, {_LOST}), *_those(wrong, _IN_BRACKETS)]
+        lines = [*_those(wrong, {_LOST, "complement"}), *_those(wrong, _IN_BRACKETS)]
         return self._giving(wrong, lines) or self._giving(wrong, self._longer_lines(wrong, _LOST))
 
     def _of_parts(self, wrong: Wrong, seen: Sequence[str], found: list[str]) -> list[str]:
@@ -133,7 +134,7 @@ class ProgramDetector:
             parts = [*_other_losses(wrong, seen), *_those(wrong, GENERAL - OF_CODE)]
             found = [*self._giving(wrong, parts), *found]
             if not _OF_ONE_LESS.isdisjoint(found):
-                found += self._giving(wrong, _those(wrong, {"complement"}))
+                found += self._giving(wrong, _those(wrong, {"complement", "wrong-target"}))
             found = ["sign-lost", *found] if found and "sign-lost" in seen else found
         if found == [_ANOTHER_LOSS]:  # of which another target is a part
             found = [*self._giving(wrong, self._longer_lines(wrong, "wrong-operand")), *found]
@@ -230,6 +231,8 @@ class ProgramDetector:
             return None
         room = MOST_NUMBERS
         for step in unwritten(self.judge, wrong.name, self.numbers):
+            if not general and self._is_proved(step, wrong.name):
+                continue
             found: dict[str, None] = {}
             leads: dict[bytes, bool] = {}
             for slip, value in self._made_in(step, candidates, general=general):
@@ -244,6 +247,15 @@ class ProgramDetector:
             if found:
                 return Origin(step, most_telling(said_best(found)))
         return None
+
+    def _is_proved(self, step: str, name: str) -> bool:
+        """Whether an array that is right follows from a step, and a gradient does, too."""
+        key, judged = self.judge.key, self.judge.judged
+        return (
+            step in key.forward
+            and name not in key.forward
+            and any(step in key.uses.get(one, ()) for one, its in judged.items() if its.is_right)
+        )
 
     def _made_in(
         self, step: str, candidates: Candidates, *, general: bool

@@ -56,6 +56,8 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _on_one_side(node)
         yield from _of_largest(node)
         yield from _of_softmax(node)
+        if node.name == "exp":
+            yield "wrong-activation", op("pow", node.args[0], num(2))
 
 
 def _added(case: Case, node: Expr) -> Iterator[Change]:

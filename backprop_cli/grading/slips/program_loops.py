@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -17,12 +17,11 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
-    rewrite,
     substitute,
     symbols,
 )
 from backprop_cli.algebra.quantity import at_step, quantity, step_of
-from backprop_cli.grading.slips.case import Case, added, part_at
+from backprop_cli.grading.slips.case import Case, added, each, part_at
 from backprop_cli.grading.slips.formula_parts import Change, of_node
 
 OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
@@ -30,6 +29,7 @@ OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 _MOST_TERMS: Final = 12
 _DIGITS: Final = "0123456789"
 _PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
+_PUT: Final = frozenset({"place"})
 _LISTS: Final = frozenset({"concat", "stack"})
 
 
@@ -72,7 +72,7 @@ def _but_for_nothing(
 
 def _in_some(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
     """The same thing gone wrong in all terms of one form, as in a loop, beside others."""
-    forms = [rewrite(part, lambda node: _ANY if isinstance(node, Sym) else None) for part in parts]
+    forms = list(map(form_of, parts))
     for form in dict.fromkeys(forms):
         alike = [part for part, own in zip(parts, forms, strict=True) if own == form]
         others = [part for part, own in zip(parts, forms, strict=True) if own != form]
@@ -81,7 +81,9 @@ def _in_some(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Cha
                 yield slip, added([*others, *new])
 
 
-_ANY: Final = Sym("?")
+def form_of(expr: Expr) -> Hashable:
+    """What a formula has in common with that of another round: all but names, numbers, places."""
+    return (expr.name, *map(form_of, expr.args)) if isinstance(expr, Op) else ""
 
 
 def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
@@ -146,6 +148,25 @@ def _rows_at_each(nodes: Sequence[Op]) -> Iterator[Sequence[Op]]:
         yield [*nodes[by:], *nodes[:by]]
 
 
+def _own_rows(case: Case, parts: Sequence[Expr], nodes: Sequence[Op]) -> Iterator[list[Expr]]:
+    """The row that the gradient belongs to, of any table, for the row that it is multiplied by."""
+    put_in = [[row for _, node in each(part, _PUT) if (row := _row(node))] for part in parts]
+    if nodes[0].name == "at" and all(len(rows) == 1 and _row(nodes[0]) for rows in put_in):
+        width = case.lengths(nodes[0].args[0])[1:]
+        for name in case.sizes.names:
+            table = Sym(name)
+            if case.lengths(table)[1:] == width and case.has(name, case.sizes.names[name]):
+                yield [op("at", table, index=rows[0]) for rows in put_in]
+
+
+def _row(node: Op) -> tuple[int] | None:
+    """The one row that is picked, or that something is put in."""
+    match node.option("index"):
+        case (int(row),):
+            return (row,)
+    return None
+
+
 def _in_a_loop(
     case: Case, parts: Sequence[Expr], of_part: OfPart
 ) -> Iterator[tuple[str, list[Expr]]]:
@@ -155,7 +176,7 @@ def _in_a_loop(
         nodes = [one for one in found if isinstance(one, Op) and one.name == _name(node)]
         names = [one for one in found if isinstance(one, Sym)]
         if len(nodes) == len(parts):
-            for rows in _rows_at_each(nodes):
+            for rows in (*_rows_at_each(nodes), *_own_rows(case, parts, nodes)):
                 yield "wrong-operand", _with_each(parts, place, rows)
             for kind in (partial(of_node, case, place), of_part, partial(_turned, case)):
                 yield from _alike(parts, place, [list(kind(one)) for one in nodes])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,16 @@ def in_another_order(case: Case, node: Expr) -> Iterator[Change]:
         other = shape[::-1]
         yield "reshape-for-transpose", op("transpose", op("reshape", node, shape=other))
         yield "reshape-for-transpose", op("reshape", op("transpose", node), shape=shape)
+
+
+def flattened_otherwise(case: Case, node: Op) -> Iterator[Change]:
+    """A picture as a vector with its channels last, or column by column."""
+    shape = case.lengths(node.args[0]) if node.name in ("flatten", "flat") else ()
+    numbers = np.arange(prod(shape)).reshape(shape) if len(shape) >= 2 else np.arange(0)
+    for axes in {(*range(1, len(shape)), 0), (*range(len(shape)),)[::-1]} if numbers.size else ():
+        order = tuple(map(int, numbers.transpose(axes).ravel()))
+        if len(order) <= _LONGEST:
+            yield "other-order", op("at", node, index=((order,),))
 
 
 def _backwards(node: Expr, axis: int, size: int) -> Expr:
@@ -147,6 +158,7 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
     """A mean taken off, `log1p` for a logarithm, another threshold, weights for their count."""
     if isinstance(node, Sym):
         yield from _centred(case, node)
+    yield from _of_other_widths(case, node)
     match node:
         case Op("log" | "sqrt", (inner,), options):
             yield "term-added", Op(node.name, (op("add", num(1), inner),), options)
@@ -163,14 +175,38 @@ def of_numbers(case: Case, node: Expr) -> Iterator[Change]:
                 yield "mean-sum-confused", op("div", top, num(int(size)))
 
 
+def _of_other_widths(case: Case, node: Expr) -> Iterator[Change]:
+    """The width of something else in √d."""
+    match node:
+        case Op("sqrt", (Num(value),)):
+            sizes = {int(size) for shape in case.sizes.names.values() for size in shape}
+            for size in sorted(sizes - {int(value)}):
+                yield "wrong-constant", op("sqrt", num(size))
+
+
 def of_masks(case: Case, node: Op) -> Iterator[Change]:
     """0 where a mask takes −∞, so that a softmax goes there all the same; the mask turned."""
     for scores, mask in (node.args, node.args[::-1]) if node.name == "add" else ():
-        given = case.model.given.get(mask.name) if isinstance(mask, Sym) else None
-        if given is not None and np.isneginf(given.value).any():
+        along, inner = _along(mask)
+        given = case.model.given.get(inner.name) if isinstance(inner, Sym) else None
+        if given is not None and (given.value < _NEVER).any():
             yield "wrong-constant", op("mul", scores, op("exp", mask))
             if len(set(given.value.shape)) == 1 < given.value.ndim:
                 yield "transpose-omitted", op("add", scores, op("transpose", mask))
+            if along and len({*case.lengths(scores)}) == 1:  # a whole row of nothing is all alike
+                other = op({"row": "column", "column": "row"}[along], inner)
+                yield "wrong-axis", op("add", op("mul", scores, op("exp", other)), other)
+
+
+_NEVER: Final = -1e4
+"""Where so much is added, a softmax leaves nothing."""
+
+
+def _along(mask: Expr) -> tuple[str, Expr]:
+    """Whether a mask goes to rows or columns, and the mask itself."""
+    if isinstance(mask, Op) and mask.name in ("row", "column"):
+        return mask.name, mask.args[0]
+    return "", mask
 
 
 def of_a_row(case: Case, node: Op) -> Iterator[Change]:

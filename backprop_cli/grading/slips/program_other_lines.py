@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, islice
+from itertools import combinations, islice, permutations
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, op, rewrite, substitute, symbols
+from backprop_cli.algebra.build import ones
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    addends,
+    exchange,
+    num,
+    op,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
 from backprop_cli.grading.slips.formula_parts import Change
@@ -23,6 +37,56 @@ def of_other_lines(case: Case) -> Iterator[Change]:
     yield from _several_of_another(case)
     yield from _all_unfinished(case)
     yield from _terms_left(case)
+    yield from _other_statistics(case)
+    yield from _set_by_sample(case)
+    yield from _entries_for_weights(case)
+    yield from _at_another_step(case)
+
+
+def _other_statistics(case: Case) -> Iterator[Change]:
+    """Mean and variance that are given, from training, for those of the batch itself."""
+    own = [name for name in symbols(case.expr) if name in case.steps]
+    sizes = case.sizes.names
+    given = [name for name in case.model.given if name not in case.model.trained]
+    for one, other in combinations(own, 2):
+        shape = sizes.get(one)
+        if shape and len(shape) == 1 and shape == sizes.get(other):
+            alike = [name for name in given if sizes.get(name) == shape]
+            for taken in permutations(alike[:_MOST_APART], 2):
+                names = dict(zip((one, other), map(Sym, taken), strict=True))
+                yield "wrong-operand", substitute(case.expr, names)
+
+
+def _set_by_sample(case: Case) -> Iterator[Change]:
+    """What one sample gives, and nothing else: set, and not added, in a loop over samples."""
+    for term in addends(case.expr):
+        match term:
+            case Op("matmul", (Op("transpose", (left,)), right)):
+                for k in range((case.lengths(left) or (0,))[0]):
+                    rows = (op("at", one, index=(k,)) for one in (left, right))
+                    yield "gradient-overwritten", op("outer", *rows)
+
+
+def _entries_for_weights(case: Case) -> Iterator[Change]:
+    """δ times the unit itself for δ times its weight, where there is one output."""
+    match case.expr:
+        case Op("matmul", (left, right)) if (
+            1 < len(case.lengths(right)) == len(case.lengths(left)) and case.lengths(right)[0] == 1
+        ):
+            spread = op("matmul", left, ones(right))
+            for name, shape in case.sizes.names.items():
+                if shape == case.step.shape and case.has(name, shape):
+                    yield "wrong-operand", op("mul", spread, Sym(name))
+
+
+def _at_another_step(case: Case) -> Iterator[Change]:
+    """βᵗ⁻¹, or βᵗ⁺¹, for βᵗ: the count of the steps moved on too late, or too early."""
+    for node in walk(case.expr):
+        match node:
+            case Op("pow", (Sym(name), count)) if name.startswith("beta"):
+                for by in (-1, 1):
+                    moved = op("pow", node.args[0], op("add", count, num(by)))
+                    yield "earlier-step-used", exchange(case.expr, node, moved)
 
 
 Pair = tuple[Expr, Expr]

@@ -48,6 +48,7 @@ from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_o
 from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.grading.slips.program_orders import (
     added_up,
+    flattened_otherwise,
     in_another_order,
     of_a_row,
     of_masks,
@@ -64,12 +65,10 @@ from backprop_cli.grading.slips.program_other_lines import (
 )
 from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 from backprop_cli.grading.slips.program_sums import all_along_the_other, of_matrix, of_sums, reduced
+from backprop_cli.grading.slips.program_targets import other_targets
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
-
-_MOST_CLASSES: Final = 12
-"""So many classes are each tried in the place of the right one."""
 
 _NUMBER: Final = "0123456789_"
 
@@ -94,8 +93,8 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _other_means(one)
         yield from all_along_the_other(one)
         yield from _complements(one)
-        yield from in_loops(one, partial(_of_part, one))
-        yield from _other_targets(one)
+        yield from in_loops(one, partial(_in_each_round, one))
+        yield from other_targets(one)
         yield from of_slices(one)
         yield from of_other_lines(one)
 
@@ -115,6 +114,15 @@ def _of_node_or_part(case: Case, place: Place, node: Expr) -> Iterator[Change]:
     if isinstance(node, Op):
         yield from of_node(case, place, node)
     yield from _of_part(case, node)
+
+
+def _in_each_round(case: Case, node: Op) -> Iterator[Change]:
+    yield from _of_part(case, node)
+    match node:
+        case Op("sub", (Num(1), other)):
+            yield "complement", other
+        case Op("mul") if len(case.lengths(node)) == 1:  # p[0] for p[k]
+            yield "wrong-operand", filled(node, op("at", node, index=(0,)))
 
 
 def _of_part(case: Case, node: Expr) -> Iterator[Change]:
@@ -146,6 +154,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from added_up(case, node)
     yield from of_windows(case, node)
     yield from of_masks(case, node)
+    yield from flattened_otherwise(case, node)
     yield from of_a_row(case, node)
     yield from of_constants(node)
     yield from of_squares(case, node)
@@ -338,31 +347,3 @@ def _complements(case: Case) -> Iterator[Change]:
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
             yield "complement", swapped
-
-
-def _turned_round(shape: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-    """The entries of a vector, or the columns of a matrix, each so many places further on."""
-    size = shape[-1] if shape else 0
-    before = (None,) * (len(shape) - 1)
-    for by in range(1, min(size, _MOST_CLASSES)):
-        yield (*before, (tuple((k + by) % size for k in range(size)),))
-
-
-def _other_targets(case: Case) -> Iterator[Change]:
-    """1 taken off everywhere, and not where the class is; added there, or put there."""
-    for _, target in case.compared:
-        for place, node in places(case.expr):
-            if node == Sym(target):
-                yield "wrong-target", put(case.expr, place, ones(node))
-                for along, axis in (("row", 0), ("column", 1)):  # logp[:, y] for logp[range(n), y]
-                    of_all = filled(node, op(along, op("mean", node, axis=axis)))
-                    yield "wrong-target", put(case.expr, place, of_all)
-                for order in _turned_round(case.lengths(node)):
-                    yield "wrong-target", put(case.expr, place, op("at", node, index=order))
-            elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
-                output, y = node.args
-                others = op("mul", output, op("sub", num(1), y))
-                for put_there in ("sub", "add"):  # dz[y] = -1, and dz[y] = 1
-                    changed = put(case.expr, place, op(put_there, others, y))
-                    yield "gradient-overwritten", changed
-                yield "term-sign-flipped", put(case.expr, place, op("add", output, y))

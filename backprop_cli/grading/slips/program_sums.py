@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
-from backprop_cli.algebra.build import filled
+from backprop_cli.algebra.build import filled, ones
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, num, op, rewrite, walk
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
@@ -36,6 +36,8 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "sum":
         yield "mean-sum-confused", op("mean", *node.args, **dict(node.options))
     axis, shape = node.axis, case.shape(node)
+    if node.name == "softmax" and shape is not None and len(shape) == 1:
+        yield "wrong-axis", ones(node)  # each entry of a column divided by itself
     if node.name == "softmax" and axis is not None and shape is not None and len(shape) == 2:
         moved = op("sub", *node.args, op("max", *node.args, axis=1 - axis, keep=1))
         yield "wrong-axis", Op(node.name, (moved,), node.options)
@@ -45,6 +47,7 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
     yield from _of_quotient(case, node)
     yield from _each_alone(node)
     yield from _diagonal_alone(node)
+    yield from _largest_for_masked_mean(case, node)
     if node.name not in ("sum", "mean"):
         return
     (inner,) = node.args
@@ -171,6 +174,14 @@ def _each_alone(node: Op) -> Iterator[Change]:
             yield from (("path-lost", one) for one in parts if 1 < len(parts) == count.value)
         case Op("row" | "column", (Op("sum" | "mean", (inner,)),)):
             yield "function-left-out", inner
+
+
+def _largest_for_masked_mean(case: Case, node: Op) -> Iterator[Change]:
+    """The largest of each column for the mean of the rows that a mask lets count."""
+    match node:
+        case Op("div", (Op("matmul", (Sym(mask), rows)), _)) if mask in case.model.given:
+            if set(case.model.given[mask].value.ravel()) <= {0, 1}:
+                yield "wrong-activation", op("max", rows, axis=0)
 
 
 def _diagonal_alone(node: Op) -> Iterator[Change]:

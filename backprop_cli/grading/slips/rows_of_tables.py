@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Op, num, op, put
+from backprop_cli.algebra.expr import Expr, Op, num, op, put, rewrite
 from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.operations.slicing import choices
 
@@ -42,6 +42,16 @@ def overwritten(case: Case) -> Iterator[Expr]:
                 yield put(case.expr, place, _put(node, [(use, row) for row, use in kept.items()]))
         for use in (len(rows) - 1, 0) if len(rows) > 1 else ():
             yield put(case.expr, place, _put(node, [(use, rows[use])]))
+    yield rewrite(case.expr, _last_uses)
+
+
+def _last_uses(node: Expr) -> Expr | None:
+    """Of a row that is looked up several times the last use: in every round of a loop."""
+    rows = choices(node)[0] if isinstance(node, Op) and node.name == "place" else None
+    if not isinstance(node, Op) or not isinstance(rows, list) or len(set(rows)) == len(rows):
+        return None
+    kept = {row: use for use, row in enumerate(rows)}
+    return _put(node, [(use, row) for row, use in kept.items()])
 
 
 def some_lost(case: Case) -> Iterator[Expr]:
@@ -59,6 +69,7 @@ def some_lost(case: Case) -> Iterator[Expr]:
 
 def to_all_rows(case: Case) -> Iterator[Expr]:
     """Every row of the table gets what comes back, or those do that nobody looked up."""
+    yield rewrite(case.expr, _in_every_row)
     for place, node, rows in _looked_up(case):
         g, shape = node.args[0], node.option("shape")
         parts = [op("sum", g, axis=0), op("mean", g, axis=0)]
@@ -77,6 +88,14 @@ def to_all_rows(case: Case) -> Iterator[Expr]:
                     shape=shape,
                 )
                 yield put(case.expr, place, op("add", node, beside))
+
+
+def _in_every_row(node: Expr) -> Expr | None:
+    """What comes back to one row given to all: in every round of a loop."""
+    match node:
+        case Op("place", (g,)) if isinstance(choices(node)[0], int):
+            return op("add", op("mul", num(0), node), op("row", g))
+    return None
 
 
 def mean_of_uses(case: Case) -> Iterator[Expr]:

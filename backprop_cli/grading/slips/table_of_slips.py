@@ -308,7 +308,7 @@ _PROGRAMS = (
     slip(
         "gradient-overwritten",
         "gradient overwritten instead of added",
-        "Several paths add up here, and only one is left: others were overwritten, or left out.",
+        "Several paths add up here, and not all are left: others were overwritten, or left out.",
         program.overwritten,
         "dh = dh_next @ U.T after dh = dy @ V.T",
     ),
@@ -373,7 +373,7 @@ _IMPLIED_BY = {
     "constant-factor": frozenset(
         "factor-two mean-sum-confused divided-by-one-less sign-flipped sign-lost".split()
     ),
-    "wrong-operand": frozenset({"mask-from-gradient"}),
+    "wrong-operand": frozenset({"mask-from-gradient", "wrong-target"}),
     "term-left-out": frozenset({"change-for-value"}),
     "summed-too-early": frozenset({"wrong-target"}),
     "function-added": frozenset({"other-loss"}),
