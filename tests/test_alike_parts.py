@@ -42,7 +42,6 @@ def enclosing(env: Mapping[str, Interval], unit: Unit | None, fine: str = "") ->
 
 def alone(by: Enclosing, expr: Expr) -> Reached:
     """What is known of a formula, each part of it by itself and anew."""
-    by.divides = "div" in in_order(expr).operations
     known: dict[int, Reached] = {}
     for part, _ in in_order(expr).parts:
         args = part.args if isinstance(part, Op) else ()

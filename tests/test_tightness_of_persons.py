@@ -678,3 +678,37 @@ def test_what_significant_digits_leave_is_cut_off_at_the_decimals_asked(
     loss: str, right: bool
 ) -> None:
     assert (graded(LOGISTIC, f"Yhat: 2.7613, L: {loss}")["L"].verdict == "correct") is right
+
+
+# What is divided by -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("2094.221", "correct"),  # b c is 0.00053958
+        ("2092.593", "correct"),  # 1.13 / 0.00054
+        ("2260.000", "correct"),  # 1.13 / 0.0005, with a digit more than is asked
+        ("1130.000", "correct"),  # 1.13 / 0.001, with as many
+        ("2259.000", "wrong"),
+        ("2100.000", "wrong"),
+    ],
+)
+def test_that_a_small_divisor_is_rounded_as_any_other(typed: str, verdict: str) -> None:
+    problem = """values: {a: 1.13, b: 0.1173, c: 0.0046}
+equations: [r = a / (b * c)]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"), [("560.00", "correct"), ("559.00", "wrong"), ("490.59", "correct")]
+)
+def test_that_what_is_left_of_one_is_rounded_too(typed: str, verdict: str) -> None:
+    """σ(6.08) is 0.9977, or 0.998 with a digit more than is asked: 1.12 / 0.002."""
+    problem = """values: {a: 1.12, c: 6.08}
+equations: [r = a / (1 - sigmoid(c))]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict

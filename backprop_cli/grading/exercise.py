@@ -161,7 +161,6 @@ class Exercise:
             self._on_sheet(lambda stage: {new_id(name): name for name in stage.model.trained}),
             uses,
             assumed=self.model.problem.grading.precision is None,
-            never_zero=positive,
             dividing=frozenset(id for id, used in uses.items() if not positive.isdisjoint(used)),
             forward=self._named(lambda step: step.phase == "forward"),
             again=self._named(lambda step: step.rule == "forward-again"),

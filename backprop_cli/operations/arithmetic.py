@@ -241,7 +241,6 @@ ARITHMETIC = (
             lambda a, b: np.broadcast_to(b == 0, np.broadcast_shapes(a.shape, b.shape)),
             "division by 0",
         ),
-        divides=True,
     ),
     _binary(
         "pow",
@@ -272,7 +271,6 @@ ARITHMETIC = (
         _ratio,
         Domain(lambda y, p: (p == 0) & (y != 0), "division by 0"),
         public=False,
-        divides=True,
         definition=lambda node, rules: op("div", *node.args),
     ),
     _binary(

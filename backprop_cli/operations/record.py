@@ -198,10 +198,10 @@ class Operation(Struct, frozen=True):
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
     picks entries, repeats them and puts 0 or −∞ beside them, and so rises, too. `exact`: it brings
     no new digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits.
-    `multiplies`: whoever has a calculator works out a sum of such products in one go. `divides`: by
-    its second argument. `in_one_step`: nobody writes down anything within it, it being one key of a
-    calculator. `least`: its values are never below. `vanishes`: they are above 0, and so small
-    somewhere that a float is 0. `unfamiliar`: not every reader knows it; a page says what it is.
+    `multiplies`: whoever has a calculator works out a sum of such products in one go.
+    `in_one_step`: nobody writes down anything within it, it being one key of a calculator. `least`:
+    its values are never below. `vanishes`: they are above 0, and so small somewhere that a float is
+    0. `unfamiliar`: not every reader knows it; a page says what it is.
     `along`: an axis; it `reduces` where that axis is gone afterwards.
     """
 
@@ -231,7 +231,6 @@ class Operation(Struct, frozen=True):
     exact: bool = False
     adds: bool = False
     multiplies: bool = False
-    divides: bool = False
     in_one_step: bool = False
     least: float | None = None
     vanishes: bool = False

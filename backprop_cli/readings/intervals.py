@@ -38,7 +38,6 @@ Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
 
 
-_QUOTIENTS = named(lambda record: record.divides)
 _MOVES = named(lambda record: record.moves)
 _NO_NEW_DIGITS = EXACT | SUMS
 
@@ -85,12 +84,10 @@ class Enclosing:
         self.finer = finer
         self.unit = unit
         self.within = within  # an operation, whose sums may be of terms that nobody wrote down
-        self.divides = True  # else nothing asks for what is exact
         self.definite = unit is not None and unit.definite
         self.exact = EXACT if unit is None else unit.exact
         self.unwritten = SUMS if way_within(unit) == "no term" else _NOTHING
         self._known = Known()
-        self._dividing = Known()  # the same where what is exact is known, too
         self._held: list[Expr] = []  # so that no other part has the identity of one that is known
 
     def bounds(self, expr: Expr) -> Interval:
@@ -100,9 +97,7 @@ class Enclosing:
 
     def of(self, expr: Expr) -> Reached:
         """What is known of a formula."""
-        found = in_order(expr)
-        self.divides = not found.operations.isdisjoint(_QUOTIENTS)
-        known = self._dividing if self.divides else self._known
+        found, known = in_order(expr), self._known
         self._held.append(expr)
         if len(found.parts) >= _LONG and known[id(expr)] is None:
             self._by_steps(expr, found, known)
@@ -138,8 +133,7 @@ class Enclosing:
             if step.count > 1 and not all(arg.bare[0].flags.c_contiguous for arg in args):
                 return None  # sums go by how numbers lie in memory
             if step.moves:
-                at_once = self.definite and not self.divides and _are_points(args)
-                done.append(moved(step, args, at_once=at_once, divides=self.divides))
+                done.append(moved(step, args, at_once=self.definite and _are_points(args)))
             elif step.count == 1:
                 done.append(self.part(step.node, args))
             else:
@@ -156,13 +150,13 @@ class Enclosing:
 
     def at_once(self, node: Op, args: Sequence[Reached]) -> Reached | None:
         """The same for one person's numbers, where nothing is written down within the operation."""
-        if not self.definite or self.divides or node.name not in _AT_ONCE or self.adds_up(node):
+        if not self.definite or node.name not in _AT_ONCE or self.adds_up(node):
             return None
         if not _are_points(args):
             return None
         value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
         bare = point(np.asarray(value, dtype=float))
-        return Reached(bare, self.after(node, args, bare), bare, False)
+        return Reached(bare, self.after(node, args, bare), False)
 
     def leaf(self, node: Sym | Num) -> Reached:
         """A name as it stands; a number as it is written."""
@@ -171,7 +165,7 @@ class Enclosing:
         else:
             found = point(np.asarray(float(node.value)))
         fine = isinstance(node, Sym) and self.finer is not None and self.finer(node.name)
-        return Reached(found, found, found, not fine)
+        return Reached(found, found, not fine)
 
     def defined(self, expr: Expr) -> Interval:
         """What an operation is by its definition, whose last step is the number typed.
@@ -197,21 +191,18 @@ class Enclosing:
     def step(self, node: Op, args: Sequence[Reached]) -> Reached:
         """The same for any numbers."""
         if self.unit is None:
-            found = self.clean(applied(node, [arg.exact for arg in args], None), node)
-            return Reached(found, found, found, True)
+            found = self.clean(applied(node, [arg.bare for arg in args], None), node)
+            return Reached(found, found, True)
         inner = [arg.bare if self.adds_up(node) else arg.rounded for arg in args]
         if node.name in TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
-        if node.name in _QUOTIENTS:
-            inner[1] = self.unit.without_zero(inner[1], args[1].exact)
         bare = self.clean(applied(node, inner, self.unit), node)
-        exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
         digits = node.name in _NO_NEW_DIGITS and all(arg.digits for arg in args)
         rounded = self.after(node, args, bare)
         if node.name in EXACT and any(arg.bare is not arg.rounded for arg in args):
             # The last step is the one before: nothing is rounded in -(a / b).
             bare = self.clean(applied(node, [arg.bare for arg in args], self.unit), node)
-        return Reached(bare, rounded, exact, digits)
+        return Reached(bare, rounded, digits)
 
     def clean(self, found: Interval, node: Op) -> Interval:
         """What is known exactly, with 0 where only the noise of the arithmetic is left of it."""

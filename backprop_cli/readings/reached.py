@@ -12,14 +12,13 @@ from backprop_cli.readings.alike_parts import Plan, Rows, Step, lifted
 
 
 class Reached(Struct, frozen=True):
-    """What is known of a part of a formula: before its own rounding, after it, without any.
+    """What is known of a part of a formula: before its own rounding, and after it.
 
     `digits` tells whether it has the digits of the sheet: a name, or what brings no new ones to it.
     """
 
     bare: Interval
     rounded: Interval
-    exact: Interval
     digits: bool
 
 
@@ -74,16 +73,14 @@ def side_by_side(step: Step, args: Sequence[Reached]) -> list[Reached]:
     ]
 
 
-def moved(step: Step, args: Sequence[Reached], *, at_once: bool, divides: bool) -> Reached:
+def moved(step: Step, args: Sequence[Reached], *, at_once: bool) -> Reached:
     """What is known of parts that only put entries elsewhere, on what is known of these.
 
-    Where nothing is asked for before its rounding, they go on `at_once` with what was written down;
-    what is exact is asked for where something is divided.
+    Where nothing is asked for before its rounding, they go on `at_once` with what was written down.
     """
     rounded = _moved(step, [arg.rounded for arg in args])
     bare = rounded if at_once else _moved(step, [arg.bare for arg in args])
-    exact = _moved(step, [arg.exact for arg in args]) if divides else rounded
-    return Reached(bare, rounded, exact, all(arg.digits for arg in args))
+    return Reached(bare, rounded, all(arg.digits for arg in args))
 
 
 def _moved(step: Step, args: Sequence[Interval]) -> Interval:
@@ -96,8 +93,7 @@ def _moved(step: Step, args: Sequence[Interval]) -> Interval:
 def _changed(reached: Reached, change: Callable[[Array], Array]) -> Reached:
     bare = _both(reached.bare, change)
     rounded = bare if reached.rounded is reached.bare else _both(reached.rounded, change)
-    exact = bare if reached.exact is reached.bare else _both(reached.exact, change)
-    return Reached(bare, rounded, exact, reached.digits)
+    return Reached(bare, rounded, reached.digits)
 
 
 def _both(interval: Interval, change: Callable[[Array], Array]) -> Interval:

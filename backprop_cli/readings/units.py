@@ -126,17 +126,6 @@ class Unit(Struct, frozen=True):
         """Whether the ends have no more digits than that."""
         return all(every(short(end, self.at(end))) for end in interval)
 
-    def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
-        """A divisor that is not 0 was not written as 0 either: it is at least one unit.
-
-        Whoever writes 0 there has nothing to go on with.
-        """
-        least = np.minimum(np.abs(exact[0]), np.abs(exact[1]))
-        least = np.minimum(least, self.at(least))
-        low = np.where(exact[0] > 0, np.maximum(rounded[0], least), rounded[0])
-        high = np.where(exact[1] < 0, np.minimum(rounded[1], -least), rounded[1])
-        return low, high
-
 
 Within = Literal[
     "only products",

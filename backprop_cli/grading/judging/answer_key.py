@@ -44,10 +44,8 @@ class Key(Struct, frozen=True):
     """The names in each quantity's formula."""
     assumed: bool = False
     """Whether the problem asks for no digits, so that `unit` is only what is usual."""
-    never_zero: frozenset[str] = frozenset()
-    """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
     dividing: frozenset[str] = frozenset()
-    """The quantities in whose formulas such a one stands."""
+    """The quantities in whose formulas something is divided by that somebody may have as 0."""
     forward: frozenset[str] = frozenset()
     """The quantities of the forward pass."""
     again: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, in_order
+from backprop_cli.algebra.expr import Expr, Sym, in_order
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key
@@ -222,14 +222,7 @@ class Standing(Struct):
         interval = self.enclosed(expr, reading)
         if reading.unit is None:
             return interval
-        widened = reading.unit.widened(interval)
-        if name not in self.key.never_zero or reading.as_typed:
-            return widened
-        low, high = reading.unit.without_zero(widened, self.enclosed(expr, reading.plainly))
-        if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid"):
-            most = 1 - reading.unit.at(np.ones(()))  # nor with a 1 where ln(1 - ŷ) is taken
-            high = np.minimum(high, np.maximum(interval[1], most))
-        return low, high
+        return reading.unit.widened(interval)
 
     def as_typed(self, name: str) -> Interval:
         """A quantity as it was typed, or computed from what was, without any rounding."""

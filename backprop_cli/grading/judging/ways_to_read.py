@@ -32,11 +32,6 @@ class Reading(Struct, frozen=True):
     definite: bool = False
     as_typed: bool = False
 
-    @property
-    def plainly(self) -> Reading:
-        """The same with nothing rounded in between."""
-        return replace(self, unit=None, definite=False)
-
 
 class Wanted(Struct, frozen=True, dict=True):
     """What somebody may have typed, the verdict if a way leads to it, and for which entries.
