@@ -111,3 +111,45 @@ def test_where_the_mistake_was_made_is_said() -> None:
     report = problem("dL/dW").check(typed({"dL/dW": values["dL/dW"]}, 5))
     origin = report.data["submissions"][0]["results"][0]["origin"]
     assert origin == {"id": f"dL/dh_{STEPS - 1}", "slips": ["transpose-omitted"]}
+
+
+UPDATED = """
+values: {W: [2, 1], U: [[1, 2], [3, 4]], w: [2, 4], x: [0.2, 0.3, 0.4], y: 7, h_0: [0, 0]}
+equations:
+  - for t in 1..3:
+      - h_t = tanh(W * x[t] + U @ h_{t-1})
+  - yhat = w @ h_3
+  - L = (y - yhat)^2 / 2
+train: [W, U]
+update: {rule: sgd, learning_rate: 90}
+ask: [dL/dW]
+"""
+
+
+def test_weights_updated_before_all_has_gone_back_are_named() -> None:
+    """The new U is made of the gradients in which it is used then: that may not go in a circle."""
+    W, U, w, x = (
+        np.array([2.0, 1]),
+        np.array([[1.0, 2], [3, 4]]),
+        np.array([2.0, 4]),
+        (0.2, 0.3, 0.4),
+    )
+    h = [np.zeros(2)]
+    for one in x:
+        h.append(np.tanh(W * one + U @ h[-1]))
+
+    def gradients(back: Array) -> tuple[Array, Array]:
+        by_state, by_w, by_u = (w @ h[3] - 7) * w, np.zeros(2), np.zeros((2, 2))
+        for t in (3, 2, 1):
+            delta = by_state * (1 - h[t] ** 2)
+            by_w, by_u = by_w + delta * x[t - 1], by_u + np.outer(delta, h[t - 1])
+            by_state = back.T @ delta
+        return by_w, by_u
+
+    right, by_u = gradients(U)
+    wrong, _ = gradients(U - 90 * by_u)
+    for value, verdict in ((right, "correct"), (wrong, "wrong")):
+        report = backprop.load(UPDATED).check({"dL/dW": [f"{one:.8f}" for one in value]})
+        (result,) = report.data["submissions"][0]["results"]
+        assert result["verdict"] == verdict
+    assert result["slips"] == ["updated-weights-used"]

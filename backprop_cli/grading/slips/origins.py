@@ -151,6 +151,8 @@ class _Search(Struct, frozen=True, dict=True):
             if not self.is_tried(one.slip):
                 continue
             kept = self.kept(self.touched(one.formulas))
+            beside = {each for expr in one.formulas.values() for each in symbols(expr)}
+            kept |= {each: self.numbers[each] for each in beside - self.users.keys()}
             changed = Numbers(self.judge, changed=kept, formulas=one.formulas)
             value = Values(changed).of(one.formulas.get(name, key.formulas[name][0]))
             self.judge.search.spend(changed.work * _EACH)

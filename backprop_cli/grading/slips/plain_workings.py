@@ -86,7 +86,8 @@ class Numbers(Mapping[str, Array]):
         self._values = Values(self, parts)
 
     def __getitem__(self, name: str) -> Array:
-        stack = [name]
+        """Not a number where other formulas go round in a circle."""
+        stack, entered = [name], set[str]()
         while stack:
             one = stack[-1]
             if one in self._found:
@@ -94,6 +95,9 @@ class Numbers(Mapping[str, Array]):
             elif (direct := self._direct(one)) is not None:
                 self._found[one] = direct
             elif missing := [n for n in self._inputs(one) if n not in self._found]:
+                if one in entered:  # and not worked out: what it needs needs it
+                    self._found[one] = np.full_like(self.judge.key.truth[one], np.nan)
+                entered.add(one)
                 stack += missing
             else:
                 self._found[one] = self._computed(one)
