@@ -30,6 +30,7 @@ def huber(mp: Exact, x: Exact) -> Exact:
 REFERENCES: dict[str, Callable[[Exact, Exact], Exact]] = {
     "sigmoid": lambda mp, x: 1 / (1 + mp.exp(-x)),
     "relu": lambda mp, x: max(x, 0),
+    "stop_gradient": lambda _mp, x: x,
     "leaky_relu": lambda mp, x: max(x, x * mp.mpf("0.01")),
     "elu": lambda mp, x: x if x > 0 else mp.expm1(x),
     "softplus": lambda mp, x: mp.log1p(mp.exp(-abs(x))) + max(x, 0),

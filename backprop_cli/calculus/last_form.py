@@ -297,7 +297,9 @@ def _factored(node: Expr, rules: Rules, upstream: Upstream, terms: Terms) -> Exp
 
 def _same_product(each: Sequence[tuple[Fraction, Expr]], rules: Rules) -> Expr | None:
     """(p − y) fᵀ for p fᵀ − y fᵀ, and Vᵀ (p − y) for Vᵀ p − Vᵀ y: what a loss gives its logits
-    where they have no name."""
+    where they have no name. A sum, A w + Aᵀ w, is read as easily as it stands."""
+    if len({number > 0 for number, _ in each}) == 1:
+        return None
     found = [rest.args for _, rest in each if isinstance(rest, Op) and rest.name in _PRODUCTS]
     names = {rest.name for _, rest in each if isinstance(rest, Op)}
     if len(found) != len(each) or len(names) != 1:

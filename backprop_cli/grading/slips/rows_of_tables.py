@@ -69,7 +69,9 @@ def some_lost(case: Case) -> Iterator[Expr]:
 
 def to_all_rows(case: Case) -> Iterator[Expr]:
     """Every row of the table gets what comes back, or those do that nobody looked up."""
-    yield rewrite(case.expr, _in_every_row)
+    everywhere = rewrite(case.expr, _in_every_row)
+    if everywhere != case.expr:
+        yield everywhere
     for place, node, rows in _looked_up(case):
         g, shape = node.args[0], node.option("shape")
         parts = [op("sum", g, axis=0), op("mean", g, axis=0)]
@@ -78,12 +80,12 @@ def to_all_rows(case: Case) -> Iterator[Expr]:
         others = tuple(row for row in range(count) if row not in rows)
         nothing = op("mul", num(0), node)
         for part in parts:
-            everywhere = op("add", nothing, op("row", part))
-            yield put(case.expr, place, everywhere)
+            of_all = op("add", nothing, op("row", part))
+            yield put(case.expr, place, of_all)
             if others:
                 beside = op(
                     "place",
-                    op("at", everywhere, index=((others,),)),
+                    op("at", of_all, index=((others,),)),
                     index=((others,),),
                     shape=shape,
                 )
