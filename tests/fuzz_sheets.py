@@ -37,8 +37,8 @@ from backprop_cli.solving.solution import Request, solve
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {
-    "minibatch-tanh": 1, "residual": 2, "adam": 3, "sigmoid-softmax": 2, "three-layers": 4,
-    "exponential-units": 4, "upstream-gradient": 12, "squared-distance": 30,
+    "minibatch-tanh": 1, "residual": 2, "adam": 3, "sigmoid-softmax": 2, "three-layers": 3,
+    "exponential-units": 3, "upstream-gradient": 5, "squared-distance": 25,
     "given-gradients": 70, "vector-function": 70,
 }  # fmt: skip
 """How often each problem is drawn: those whose mistakes are looked for longest least often."""

@@ -71,7 +71,7 @@ ROWS = {mark: rows_of(mark) for mark in ("seeded", "seeded_torch")}
 
 
 LONG = {"gates side by side", "norm and gate for autograd"}
-TRIED = [one for one in (*IN_NUMPY[3::8], *TORCH[2::4]) if one.name not in LONG]
+TRIED = [one for one in (*IN_NUMPY[3::12], *TORCH[2::6]) if one.name not in LONG]
 
 
 @pytest.mark.parametrize("network", TRIED, ids=lambda one: one.name)

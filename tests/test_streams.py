@@ -66,7 +66,7 @@ WRITES = [
 @pytest.mark.parametrize("words", WRITES)
 def test_data_is_utf_8_whatever_the_terminal_has(words: str, folder: Path) -> None:
     outputs = set()
-    for encoding in EVERYWHERE:
+    for encoding in ("cp1252", "ascii", "utf-16"):
         done = ran(folder, words, environment={"PYTHONIOENCODING": encoding})
         assert done.returncode in (0, 1), (encoding, done.stderr)
         outputs.add(done.stdout)
