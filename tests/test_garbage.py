@@ -116,10 +116,11 @@ Fill = Callable[[Quantity], "str | list[str]"]
 
 def garbage(task: Task, turn: int = 0) -> Iterator[tuple[str, Fill]]:
     """Ways to fill a sheet without a derivation."""
-    first = 2 * (turn // len(PRECISIONS)) % len(IN_TURN)  # each at every precision
+    again = turn // len(PRECISIONS)  # the next ones when every precision has had these
+    first = 2 * again % len(IN_TURN)
     for token in (*TOKENS, *IN_TURN[first : first + 2]):
         yield f"{token} everywhere", _always(token)
-    one, zero = (("1", "0"), ("1.000", "0.000"))[first // 2 % 2]
+    one, zero = (("1", "0"), ("1.000", "0.000"))[again % 2]
     yield f"forward {one}, backward {zero}, old weights", _lazily(_always(one), zero)
     yield "no forward pass, backward 0, old weights", _lazily(_always("_"), "0")
     if any(q.phase == "backward" for q in task.quantities):  # else there is no work to be spared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from test_time import EVERY_STEP, Values, drawn, file_of, softmax
 
 import backprop_cli as backprop
+from backprop_cli.algebra.expr import Sym, op
+from backprop_cli.grading.slips.plain_workings import Numbers
 
 Array = NDArray[np.float64]
 STEPS = 4
@@ -153,3 +156,19 @@ def test_weights_updated_before_all_has_gone_back_are_named() -> None:
         (result,) = report.data["submissions"][0]["results"]
         assert result["verdict"] == verdict
     assert result["slips"] == ["updated-weights-used"]
+
+
+def test_formulas_that_go_round_in_a_circle_are_no_number() -> None:
+    """The one that is asked for, and what needs it; not what only stands beside them."""
+    key = SimpleNamespace(
+        formulas={"a": [Sym("b")], "b": [Sym("a")], "c": [op("add", Sym("x"), Sym("x"))]},
+        uses={"c": ("x",)},
+        given={"x"},
+        truth={"a": np.ones(2), "b": np.ones(2), "c": np.ones(2), "x": np.array([1.0, 2])},
+        is_pulled_back=lambda _: False,
+    )
+    judge: Any = SimpleNamespace(key=key, written={}, judged={})
+    numbers = Numbers(judge, formulas={"a": op("mul", Sym("b"), Sym("c")), "b": Sym("a")})
+    assert np.isnan(numbers["a"]).all()
+    assert np.isnan(numbers["b"]).all()
+    assert numbers["c"].tolist() == [2, 4]

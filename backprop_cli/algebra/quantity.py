@@ -283,6 +283,11 @@ def step_of(name: str) -> tuple[str, int] | None:
     return (base, int(step)) if bar and base and step.isdecimal() else None
 
 
+def without_step(name: str) -> str:
+    """`h` of h_2, of h_t and of h_{t-1}: of a name that has a step, a number or in letters."""
+    return name.rpartition("_")[0] or name
+
+
 # The names of a network ---------------------------------------------------------------------------
 
 

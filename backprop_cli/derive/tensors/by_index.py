@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, uses
-from backprop_cli.algebra.quantity import quantity, step_of
+from backprop_cli.algebra.quantity import quantity, step_of, without_step
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.derive.derivation_nodes import (
     SUM_OVER,
@@ -55,16 +55,14 @@ def _in_letters(
     """The shapes of what has the letter of a step in its name: h_t is as h_1, x_t a row of x."""
     if not counted:
         return {}
-    known = {_base(id): shape for id, shape in shapes.items() if step_of(id)}
+    known = {without_step(id): shape for id, shape in shapes.items() if step_of(id)}
     rows = [base for each in counted for base, axis in each.rows or () if axis == 0]
     known |= {base: shapes[base][1:] for base in rows if base in shapes}
-    known |= {_base(step.id): step.shape for step in trace.steps}
+    known |= {without_step(step.id): step.shape for step in trace.steps}
     used = {name for step in trace.steps for name in (step.id, *symbols(step.expr))}
-    return {name: known[_base(name)] for name in used - {*shapes} if _base(name) in known}
-
-
-def _base(name: str) -> str:
-    return name.rpartition("_")[0] or name
+    return {
+        name: known[without_step(name)] for name in used - {*shapes} if without_step(name) in known
+    }
 
 
 class _Writer:
@@ -80,7 +78,7 @@ class _Writer:
         """What has one name at several steps, as h_t and h_T, has the same axes."""
         firsts: dict[str, str] = {}
         for name in sorted(names):
-            self.same.take(name, Sym(firsts.setdefault(_base(name), name)))
+            self.same.take(name, Sym(firsts.setdefault(without_step(name), name)))
 
     def steps(self, steps: tuple[Step, ...]) -> Iterator[Step]:
         for step in steps:

@@ -22,7 +22,7 @@ from backprop_cli.algebra.expr import (
     rewrite,
     substitute,
     symbols,
-    walk,
+    uses,
 )
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
@@ -152,8 +152,8 @@ def _inputs_shifted(case: Case) -> Iterator[Expr]:
 
 def stop_ignored(case: Case) -> Iterator[Expr]:
     """What comes back where nothing is held fixed."""
-    nodes = (node for expr in case.model.definitions.values() for node in walk(expr))
-    if case.by is None or all(_opened(node) is None for node in nodes):
+    definitions = case.model.definitions.values()
+    if case.by is None or not any(uses(expr, "stop_gradient") for expr in definitions):
         return
     found = _as_if_moved(case, case.by, {})
     if found is not None:
@@ -276,14 +276,14 @@ def _consumers_lost(case: Case) -> Iterator[Expr]:
         found = [found for _, found in right_shares(case)]
     except (ShapeError, KeyError):
         return
-    found = [uses for uses in found if uses]
+    found = [one for one in found if one]
     if len(found) > LONG:
         yield from _some_of(added_up(case), len(found))
     else:
         for kept in _parts(len(found)):
             yield total(case, [share for i in kept for share in found[i]])
     yield from _through_one(case, found)
-    flat = [share for uses in found for share in uses]
+    flat = [share for one in found for share in one]
     if len(flat) > len(found):
         yield from _one_lost(case, flat)
         yield from flat
@@ -300,21 +300,21 @@ def _some_of(paths: LongSum, count: int) -> Iterator[Expr]:
     yield from paths.parts[:count]
 
 
-def _one_lost(case: Case, uses: Sequence[Expr]) -> Iterator[Expr]:
+def _one_lost(case: Case, flat: Sequence[Expr]) -> Iterator[Expr]:
     """All uses but one."""
-    if len(uses) > LONG:
+    if len(flat) > LONG:
         seed = case.model.seeds.get(case.by or "")
-        terms = LongSum([*uses, *([] if seed is None else [seed])])
-        yield from (terms.without(k) for k in range(len(uses)))
+        terms = LongSum([*flat, *([] if seed is None else [seed])])
+        yield from (terms.without(k) for k in range(len(flat)))
         return
-    for lost in range(len(uses)):
-        yield total(case, [share for i, share in enumerate(uses) if i != lost])
+    for lost in range(len(flat)):
+        yield total(case, [share for i, share in enumerate(flat) if i != lost])
 
 
 def _through_one(case: Case, found: Sequence[Sequence[Expr]]) -> Iterator[Expr]:
     """One path alone, and of what is gathered farther down it one path alone, too."""
-    for uses in found if len(found) > 1 else ():
-        alone = total(case, uses)
+    for one in found if len(found) > 1 else ():
+        alone = total(case, one)
         for name in symbols(alone):
             step = case.steps.get(name)
             if step is not None and step.rule == "sum-over-paths":

@@ -13,7 +13,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import WrongArray
 from backprop_cli.operations.pooling import pool_of
-from backprop_cli.operations.sliding import sliding
+from backprop_cli.operations.sliding import axes_of, sliding
 from backprop_cli.operations.window_values import pad
 
 _OF_PLACES: Final = frozenset({"conv_kernel", "channel_sums"})
@@ -27,8 +27,8 @@ def last_place_alone(array: WrongArray) -> bool:
     terms = list(_of_pictures(array))
     for term, end in ((terms[-1], -1), (terms[0], 0)) if terms else ():
         *others, g = map(array.of, term.args)
-        axes = term.option("axes", 2) if term.name == "conv_kernel" else g.ndim - 1
-        kept: Any = (..., *(end,) * int(str(axes)))
+        axes = axes_of(term, others[0].shape) if others else g.ndim - 1
+        kept: Any = (..., *(end,) * axes)
         alone = np.zeros_like(g)
         alone[kept] = g[kept]
         if array.is_(function_of(term)(*others, alone, **dict(term.options))):

@@ -17,13 +17,14 @@ from backprop_cli.algebra.expr import (
     places,
     put,
     substitute,
-    walk,
 )
-from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.grading.slips.formula_parts import Change
 
 _MOST_CLASSES: Final = 12
 """So many classes are each tried in the place of the right one."""
+
+_DIFFERENCES: Final = frozenset({"sub"})
 
 
 def other_targets(case: Case) -> Iterator[Change]:
@@ -70,16 +71,17 @@ def _exchanged_in_a_term(case: Case) -> Iterator[Change]:
 
 def _targets(case: Case) -> Iterator[Expr]:
     """What the loss compares a prediction with; what is 1 in one place and taken off, by rows."""
-    yield from (Sym(target) for _, target in case.compared)
-    named = {target for _, target in case.compared}
-    for node in walk(case.expr) if case.step.phase == "backward" else ():
-        match node:
-            case Op("sub", (Sym() | Op(), Sym(y) as target)) if y not in named:
-                pass
-            case Op("sub", (Sym() | Op(), Op("at", (Sym(y),)) as target)):
-                pass
-            case _:
-                continue
-        given = case.model.given.get(y)
-        if given is not None and given.value.ndim and set(given.value.ravel()) == {0, 1}:
-            yield target
+    compared = [Sym(target) for _, target in case.compared]
+    yield from compared
+    for _, node in each(case.expr, _DIFFERENCES) if case.step.phase == "backward" else ():
+        above, target = node.args
+        match target:
+            case Sym(y) | Op("at", (Sym(y),)) if not isinstance(above, Num):
+                if target not in compared and _is_one_hot(case, y):
+                    yield target
+
+
+def _is_one_hot(case: Case, name: str) -> bool:
+    """Whether it is given, and 1 in some places and 0 elsewhere."""
+    given = case.model.given.get(name)
+    return given is not None and given.value.ndim > 0 and set(given.value.ravel()) == {0, 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Final
 
@@ -38,20 +38,32 @@ def overwritten(case: Case) -> Iterator[Expr]:
     for place, node, rows in _looked_up(case):
         if len(set(rows)) < len(rows):
             for uses in (enumerate(rows), reversed([*enumerate(rows)])):
-                kept = {row: use for use, row in uses}  # of several, the one that comes last here
-                yield put(case.expr, place, _put(node, [(use, row) for row, use in kept.items()]))
+                yield put(case.expr, place, _last_of_each(node, uses))
         for use in (len(rows) - 1, 0) if len(rows) > 1 else ():
             yield put(case.expr, place, _put(node, [(use, rows[use])]))
-    yield rewrite(case.expr, _last_uses)
+    yield from _in_every_round(case.expr, _last_uses)
+
+
+def _last_of_each(node: Op, uses: Iterable[tuple[int, int]]) -> Expr:
+    """Of several uses of a row the one that comes last here."""
+    kept = {row: use for use, row in uses}
+    return _put(node, [(use, row) for row, use in kept.items()])
 
 
 def _last_uses(node: Expr) -> Expr | None:
-    """Of a row that is looked up several times the last use: in every round of a loop."""
-    rows = choices(node)[0] if isinstance(node, Op) and node.name == "place" else None
-    if not isinstance(node, Op) or not isinstance(rows, list) or len(set(rows)) == len(rows):
-        return None
-    kept = {row: use for use, row in enumerate(rows)}
-    return _put(node, [(use, row) for row, use in kept.items()])
+    match node:
+        case Op("place"):
+            rows = choices(node)[0]
+            if isinstance(rows, list) and len(set(rows)) < len(rows):
+                return _last_of_each(node, enumerate(rows))
+    return None
+
+
+def _in_every_round(expr: Expr, wrong: Callable[[Expr], Expr | None]) -> Iterator[Expr]:
+    """The same gone wrong in all terms, as in a loop; nothing where no term has it."""
+    found = rewrite(expr, wrong)
+    if found is not expr:
+        yield found
 
 
 def some_lost(case: Case) -> Iterator[Expr]:
@@ -69,9 +81,7 @@ def some_lost(case: Case) -> Iterator[Expr]:
 
 def to_all_rows(case: Case) -> Iterator[Expr]:
     """Every row of the table gets what comes back, or those do that nobody looked up."""
-    everywhere = rewrite(case.expr, _in_every_row)
-    if everywhere != case.expr:
-        yield everywhere
+    yield from _in_every_round(case.expr, _in_every_row)
     for place, node, rows in _looked_up(case):
         g, shape = node.args[0], node.option("shape")
         parts = [op("sum", g, axis=0), op("mean", g, axis=0)]
@@ -93,7 +103,7 @@ def to_all_rows(case: Case) -> Iterator[Expr]:
 
 
 def _in_every_row(node: Expr) -> Expr | None:
-    """What comes back to one row given to all: in every round of a loop."""
+    """What comes back to one row given to all."""
     match node:
         case Op("place", (g,)) if isinstance(choices(node)[0], int):
             return op("add", op("mul", num(0), node), op("row", g))
