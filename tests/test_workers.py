@@ -12,14 +12,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 from test_cli import listening
 
-from backprop_cli.cli.grading_pool import Pool
+from backprop_cli.cli.check import _Graded
+from backprop_cli.cli.grading_pool import Parts, Pool, signals_held
+from backprop_cli.cli.output import Output, _blocks
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 
@@ -30,6 +34,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 PROGRAM = """
 import os, signal, sys, time
+from functools import partial
 from pathlib import Path
 from backprop_cli.cli import grading_pool, run
 from backprop_cli.grading.grader import Desk
@@ -196,6 +201,53 @@ def test_being_told_to_end_leaves_what_is_written(
     assert f"{len(whole)} of {SHEETS} sheets were graded, up to {whole[-1]}\n" in errors.decode()
     names = {path.name for path in folder.iterdir()}
     assert names == {"p.yaml", "sheets", "mark", "out.json", "out.json.partial"}
+
+
+@pytest.mark.parametrize("block", [1, 10_000])
+def test_whatever_is_written_is_counted(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is asked for at each instruction in turn, from the first sheet to the last."""
+    monkeypatch.setattr("backprop_cli.cli.output._BLOCK", block)
+    out = Output("text", tmp_path / "out")
+    ends: list[tuple[int, int]] = []
+    for at in range(2_000):
+        graded = _Graded(iter([Parts(of=[("a\n",), ("a\n",)]), Parts(of=[("a\n",)])]))
+        if not _interrupted(at, partial(_write, out, graded)):
+            break
+        found = list(tmp_path.iterdir())
+        ends.append((graded.done, sum(len(path.read_text().split()) for path in found)))
+        for path in found:
+            path.unlink()
+    assert set(ends) == {(0, 0), (2, 2), (3, 3)}  # what comes together is written together
+
+
+def _write(out: Output, graded: _Graded) -> None:
+    with signals_held():
+        out.write_pieces(graded.parts())
+
+
+def _interrupted(at: int, work: Callable[[], None]) -> bool:
+    """Whether SIGINT, sent at an instruction of what passes sheets on, ended the work."""
+    left = iter(range(at))
+    traced = {_Graded.parts.__code__, _blocks.__code__}
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        frame.f_trace_opcodes = frame.f_code in traced
+        if event == "opcode" and next(left, None) is None:
+            sys.settrace(None)
+            frame.f_trace = None
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    try:
+        sys.settrace(trace)
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
 
 
 @pytest.mark.parametrize("number", SIGNALS)

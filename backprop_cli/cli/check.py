@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,7 +131,7 @@ class Task(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
-    from backprop_cli.cli.grading_pool import Bench
+    from backprop_cli.cli.grading_pool import Bench, signals_held
     from backprop_cli.problem.typed_numbers import printable
     from backprop_cli.report.facts import note_lines
 
@@ -147,8 +148,11 @@ def run(problem: Path, options: Options) -> None:
     def summary() -> Summary:
         return replace(_summary(graded.counts, task), notes=kept)
 
+    # What is written of a file is whole sheets, all counted; who reads a pipe may never read on.
+    whole = nullcontext() if options.out.file is None else signals_held()
     try:
-        options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
+        with whole:
+            options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
     except KeyboardInterrupt:
         click.echo(printable(_so_far(graded.done, task.files)), err=True)
         raise
@@ -187,7 +191,7 @@ def _summary(counts: Counts, task: Task) -> Summary:
 class _Graded:
     """What comes from grading: the parts of the report, and what is kept until they are written."""
 
-    def __init__(self, found: Iterable[Parts]) -> None:
+    def __init__(self, found: Iterator[Parts]) -> None:
         from backprop_cli.grading.summary import Counts
 
         self.counts = Counts()
@@ -198,7 +202,7 @@ class _Graded:
 
     def parts(self) -> Iterator[Any]:
         """The parts of the report as they come."""
-        for found in self._found:
+        while (found := self._next()) is not None:
             self.counts.join(found.counts)
             self.deaths += found.deaths
             for part, *others in found.of:
@@ -206,6 +210,13 @@ class _Graded:
                     self.beside.append(tuple(others))
                 yield part
                 self.done += 1
+
+    def _next(self) -> Parts | None:
+        """What comes next, which is waited for."""
+        from backprop_cli.cli.grading_pool import signals_let_in
+
+        with signals_let_in():
+            return next(self._found, None)
 
 
 def _task(problem: Path, options: Options) -> Task:

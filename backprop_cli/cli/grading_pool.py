@@ -47,7 +47,7 @@ class _Worker:
         self.pipe, there = Pipe()
         self.pieces: deque[_Piece[Any, Any]] = deque()
         self.process = Process(target=_serve, args=(work, there), daemon=True)
-        with _signals_held():
+        with signals_held():
             self.process.start()
         there.close()  # with the process's own end the last one goes, which is how a death shows
 
@@ -208,12 +208,25 @@ def _take_own_signals() -> None:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
-    """Holds signals back, so that none reaches a new process before it has its own handlers."""
+def signals_held() -> Iterator[None]:
+    """Holds signals back: until a new process has its own handlers, until a report is written."""
+    with _masked("SIG_BLOCK"):
+        yield
+
+
+@contextmanager
+def signals_let_in() -> Iterator[None]:
+    """Lets in, within that, what was held back: while there is something to wait for."""
+    with _masked("SIG_UNBLOCK"):
+        yield
+
+
+@contextmanager
+def _masked(how: str) -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    before = signal.pthread_sigmask(getattr(signal, how), _HANDLED)
     try:
         yield
     finally:
