@@ -417,6 +417,24 @@ def test_precision_is_decimals() -> None:
     assert "0.98 " in solve("--precision", "2", "--only", "H1") + " "
 
 
+@pytest.mark.parametrize(
+    ("grading", "options", "shown"),
+    [
+        ("", (), "0.6667"),
+        ("grading: {precision: {decimals: 2}}", (), "0.6667"),
+        ("grading: {precision: {decimals: 6}}", (), "0.666667"),
+        ("grading: {precision: {significant: 5}}", (), "0.66667"),
+        ("grading: {precision: {decimals: 6}}", ("--precision", "3"), "0.667"),
+    ],
+)
+def test_no_fewer_decimals_are_shown_than_are_asked(
+    tmp_path: Path, grading: str, options: tuple[str, ...], shown: str
+) -> None:
+    (tmp_path / "p.yaml").write_text(f"values: {{x: 2}}\nequations: [L = x / 3]\n{grading}\n")
+    found = invoke("solve", str(tmp_path / "p.yaml"), *options).output
+    assert f" {shown}\n" in found
+
+
 def test_details_get_longer() -> None:
     lengths = [len(solve("--detail", how)) for how in ("short", "normal", "long")]
     assert lengths == sorted(lengths)

@@ -63,7 +63,7 @@ def truth(path: Path, question: Question) -> np.ndarray:
 
 
 def typed(value: np.ndarray, decimals: int = 4) -> str:
-    """A value as `solve` prints it at four decimals, typed in one line."""
+    """A value as `solve` prints it at so many decimals, typed in one line."""
     rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
     digits = Digits(decimals)
     return "; ".join(" ".join(digits.one(float(entry)) for entry in row) for row in rows)
@@ -79,11 +79,12 @@ def text(lines: tuple[Line, ...] | Iterator[Line]) -> str:
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_what_solve_prints_brings_full_marks(path: Path) -> None:
     practice = session(path)
+    decimals = as_written(problem(path)[0].model.problem, View()).decimals
     list(practice.opening())
     said = ""
     for question in practice.questions:
         assert not practice.ended
-        said = text(practice.reply(typed(truth(path, question))).lines)
+        said = text(practice.reply(typed(truth(path, question), decimals)).lines)
     assert practice.ended
     most = problem(path)[1].most
     assert f"{most:g} of {most:g} points" in said
@@ -229,9 +230,9 @@ def test_a_hint_looks_through_what_is_the_result_by_another_name() -> None:
     state = truth(path, practice.questions[names.index("H1_3")])
     for _ in range(3):
         said = numbers(text(practice.reply("hint").lines))
-        assert f"{1 - state[0]:.4f}" not in said
-    assert {f"{abs(entry):.4f}" for entry in state} | {"1", "0"} <= said
-    assert f"{1 - state[0]:.4f}" in numbers(text(practice.reply("hint").lines))
+        assert f"{1 - state[0]:.6f}" not in said
+    assert {f"{abs(entry):.6f}" for entry in state} | {"1", "0"} <= said
+    assert f"{1 - state[0]:.6f}" in numbers(text(practice.reply("hint").lines))
 
 
 def test_no_reply_to_a_wrong_answer_has_the_value() -> None:

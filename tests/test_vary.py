@@ -299,6 +299,30 @@ def test_what_takes_long_to_look_at_is_tried_less_often(
 
 
 @pytest.mark.parametrize(
+    ("asked", "advised"),
+    [
+        ("", "decimals: 5"),
+        ("grading: {precision: {decimals: 4}}", "decimals: 6"),
+        ("grading: {precision: {significant: 3}}", "significant: 5"),
+    ],
+)
+def test_where_mistakes_do_not_show_more_digits_are_advised(
+    monkeypatch: pytest.MonkeyPatch, asked: str, advised: str
+) -> None:
+    found = of_text(f"{SMALL}{asked}\n")
+    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("unseen", slips_tried=True))
+    with pytest.raises(UserError) as raised:
+        found.variant("anna", 1)
+    assert f"grading: {{precision: {{{advised}}}}}, with which" in str(
+        raised.value.complaints[0].instead
+    )
+    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("dead"))
+    with pytest.raises(UserError) as raised:
+        found.variant("anna", 1)
+    assert "precision" not in str(raised.value.complaints[0].instead)
+
+
+@pytest.mark.parametrize(
     ("line", "message", "instead"),
     [
         ("vary: {w1: keep}", "`w1` has no numbers", "W1"),

@@ -45,6 +45,8 @@ LEAST_SETS: Final = 12
 _PAIRS = 10  # of wrong formulas, told apart in the time that one operation takes
 _EACH_STEP = 60  # operations in the time in which one step is read, planned and differentiated
 
+_MORE_DIGITS: Final = 2  # which make a slip a hundred times as large, in units of the last
+
 _STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
 
 _HEAD = (
@@ -129,7 +131,9 @@ class Varied:
                 break
         (reason, count), *_ = why.most_common(1)
         message = f"none of {why.total()} sets of numbers is fair; {count} times: {reason}"
-        raise self._original.source.error(Complaint(message, instead=self._keep()))
+        found = next(unfair for unfair in known.values() if unfair.reason == reason)
+        instead = self._more_digits() if found.slips_tried else self._keep()
+        raise self._original.source.error(Complaint(message, instead=instead))
 
     def _is_enough(self, tried: Collection[Unfair]) -> bool:
         """Whether so much was worked out, or so many slips tried, that nobody waits for more."""
@@ -150,6 +154,13 @@ class Varied:
         name = self._varying[0][0].quantity
         room = f"{{{name}: {{from: -3, to: 3}}}} for more room"
         return f"vary: {{{name}: keep}}, for what makes it so, or {room}"
+
+    def _more_digits(self) -> str:
+        """What to write where slips do not show: with more digits they do."""
+        unit = self._own.unit
+        kind = "significant" if unit.significant else "decimals"
+        wanted = f"grading: {{precision: {{{kind}: {unit.count + _MORE_DIGITS}}}}}"
+        return f"{wanted}, with which more mistakes show, or {self._keep()}"
 
     def _headed(self, text: str, student: str, seed: int) -> str:
         """The text with a line on top that says whose it is; JSON has no room for one."""

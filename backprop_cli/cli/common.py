@@ -142,8 +142,8 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     "--precision",
                     0,
                     15,
-                    "Decimals shown; numbers too small for them keep significant digits.",
-                    usual=4,
+                    "Decimals shown (default: 4, or as many as PROBLEM asks for); numbers too small"
+                    " for them keep significant digits.",
                 ),
                 click.option(
                     "--force", is_flag=True, help="Let -o replace what is read, or was filled in."

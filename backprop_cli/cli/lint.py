@@ -27,7 +27,8 @@ def command(problem: str, out: Output, variants: int | None) -> None:
     from backprop_cli.said.linted import linted
 
     loaded = announced(load(problem, task="linting"), "trying mistakes")
-    found = linted(loaded, allowed_for("linting"), out.precision, variants)
+    decimals = out.view(loaded.model.problem).decimals
+    found = linted(loaded, allowed_for("linting"), decimals, variants)
     out.write(found.json() if out.format == "json" else found.text(out.look()))
     if found.faults.found:
         end_with_fault(found.faults.found[0].trace)

@@ -32,7 +32,7 @@ class Output(Struct, frozen=True):
 
     format: str
     file: Path | None = None
-    precision: int = 4
+    precision: int | None = None
     ascii: bool = False
     width: int | None = None
     theme: ThemeName = DEFAULT_THEME

@@ -257,7 +257,7 @@ class OneLine(Struct, frozen=True):
     @property
     def drawing(self) -> Drawing:
         """How numbers are written, and with which dots."""
-        digits = Digits(self.view.precision, self.view.ascii)
+        digits = Digits(self.view.decimals, self.view.ascii)
         return Drawing(digits, ASCII if self.view.ascii else UNICODE, self.view.rows)
 
     @property

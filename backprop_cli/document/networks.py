@@ -72,7 +72,7 @@ class _Drawer:
         self.trace, self.layers = trace, problem.layers or ()
         self.names: Names = names_of(trace, view)
         self.setter = text_setter(self.names)
-        self.digits = Digits(max(view.precision, 6), view.ascii)
+        self.digits = Digits(max(view.decimals, 6), view.ascii)
         self.known: Mapping[str, Given | Unknown] = {**trace.given, **trace.unknown}
         self.units: list[NetworkUnit] = []
         self.at: list[

@@ -365,7 +365,7 @@ class ValueWriter(Struct, frozen=True):
 
 def values_of(names: Names, view: View, page: Page) -> ValueWriter:
     """The values as a view wants them."""
-    return ValueWriter(names, page, Digits(view.precision), view.rows)
+    return ValueWriter(names, page, Digits(view.decimals), view.rows)
 
 
 def kept_places(count: int, most: int) -> list[int | None]:

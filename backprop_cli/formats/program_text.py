@@ -307,7 +307,7 @@ class ProgramText(ABC):
     def told_at_the_end(self) -> Iterator[str]:
         """The loss before and after training."""
         if self.loops and self.trace.loss is not None:
-            digits = f".{self.view.precision}f"
+            digits = f".{self.view.decimals}f"
             before, after = (f"{{history[{place}]:{digits}}}" for place in (0, -1))
             yield f'print(f"{self.trace.loss}: {before} before, {after} after")'
 

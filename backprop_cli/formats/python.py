@@ -41,7 +41,7 @@ class _Program(ProgramText):
             yield f"from decimal import {self.rounding.mode}, Decimal"
             yield ""
         yield from ["", "import numpy as np", ""] if modules else ["import numpy as np", ""]
-        yield f"np.set_printoptions(precision={self.view.precision}, suppress=True)"
+        yield f"np.set_printoptions(precision={self.view.decimals}, suppress=True)"
         if self.rounding is not None:
             yield f"\n\n@np.vectorize\n{self.rounding.lines}"
         yield from self.defined()

@@ -147,7 +147,7 @@ class _Program(ProgramText):
         yield "import torch"
         yield ""
         yield "torch.set_default_dtype(torch.float64)"
-        yield f"torch.set_printoptions(precision={self.view.precision}, sci_mode=False)"
+        yield f"torch.set_printoptions(precision={self.view.decimals}, sci_mode=False)"
         yield from self.defined()
         if self.helpers:
             yield ""

@@ -110,7 +110,7 @@ class TerminalPage:
         self.document, self.view = document, view
         self.setter = Terminal(
             Drawing(
-                Digits(view.precision, view.ascii),
+                Digits(view.decimals, view.ascii),
                 ASCII if view.ascii else UNICODE,
                 view.rows,
                 most_width=widest(view.width),

@@ -362,11 +362,13 @@ class Drawing(Shown):
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called
         *,
-        precision: int = 4,
+        precision: int | None = None,
         width: int = 100,
         ascii: bool = False,  # noqa: A002
     ) -> str:
         """The drawing as `text` or `svg`; `precision` are the decimals shown.
+
+        None: 4, or as many as are asked.
 
         Error for an unknown format, or where a network does not fit so many columns.
         """

@@ -36,11 +36,14 @@ def refuse_other(format_: str, known: Sequence[str]) -> None:
         raise Error(Complaint(message, instead=f"one of {', '.join(known)}"), source="render")
 
 
-def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **others: Any) -> View:
+def view(
+    precision: int | None = None, detail: Detail = "normal", width: int = 100, **others: Any
+) -> View:
     """How it is to be shown."""
     from backprop_cli.document.view import View
 
-    expect_whole("precision", precision, 0, MOST_DECIMALS)
+    if precision is not None:
+        expect_whole("precision", precision, 0, MOST_DECIMALS)
     expect_whole("width", width, LEAST_WIDTH, MOST_WIDTH)
     expect_one_of("detail", detail, get_args(Detail))
     return View(precision=precision, detail=detail, width=width, **others)

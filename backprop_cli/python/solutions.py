@@ -74,7 +74,7 @@ class Solution(Shown):
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called
         *,
-        precision: int = 4,
+        precision: int | None = None,
         detail: showing.Detail = "normal",
         only: str | Sequence[str] = (),
         width: int = 100,
@@ -82,8 +82,8 @@ class Solution(Shown):
     ) -> str:
         """The derivation as `text`, `markdown`, `latex`, `html`, `json` or a program in `python`.
 
-        `precision` are the decimals shown, `only` the ids (or one), or forward, backward and
-        update. Error for an unknown format or name.
+        `precision` are the decimals shown (None: 4, or as many as are asked), `only` the ids (or
+        one), or forward, backward and update. Error for an unknown format or name.
         """
         showing.refuse_other(format, SOLUTIONS)
         view = showing.view(precision, detail, width, ascii=ascii, only=self._only(only))
