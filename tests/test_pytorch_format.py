@@ -63,6 +63,7 @@ def test_problems(path: Path) -> None:
     if "rounding:" in text:
         done = CliRunner().invoke(main, ["solve", "-", "--format", "pytorch"], input=text)
         assert done.exit_code == 2
+        assert "--format pytorch: " in done.output
         assert "it does not round" in done.output
         return
     found = compare(text)

@@ -62,6 +62,7 @@ class ProgramText(ABC):
     """The lines of a program. `loops`: it makes more than one step of training."""
 
     library: ClassVar[str]
+    format: ClassVar[str]
     helpers_there_are: ClassVar[Mapping[str, Helper]]
     left_out: frozenset[str] = frozenset()
     """What the program cannot have, and says so, where nobody asks for it by name."""
@@ -165,7 +166,7 @@ class ProgramText(ABC):
         of = f": no word for {lacking}" if lacking else ""
         message = f"{step.id} has no formula that a line of {self.library} could be{of}"
         instead = "leave it out of what is asked, or --format json"
-        return refusal(message, instead=instead)
+        return refusal(message, instead=instead, source=self.format)
 
     def is_shown(self, step: Step) -> bool:
         """Whether the program prints it."""

@@ -27,7 +27,7 @@ def render(said: Said, view: View) -> str:
 
 
 class _Program(ProgramText):
-    library = "NumPy"
+    library, format = "NumPy", "--format python"
     helpers_there_are = HELPERS
 
     @property

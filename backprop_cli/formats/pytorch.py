@@ -41,12 +41,13 @@ def render(said: Said, view: View) -> str:
     trace, training = said.program()
     if trace.convention.get("rounding"):
         message = "a derivation that is rounded after every step has no autograd: it does not round"
-        raise refusal(message, instead="no `rounding` in the file, or --format python")
+        instead = "no `rounding` in the file, or --format python"
+        raise refusal(message, instead=instead, source=_Program.format)
     return _Program(trace, view, training).whole()
 
 
 class _Program(ProgramText):
-    library = "PyTorch"
+    library, format = "PyTorch", "--format pytorch"
     helpers_there_are = TORCH_HELPERS
 
     def __init__(self, trace: Trace, view: View, training: Training) -> None:
