@@ -45,7 +45,7 @@ OF_SLIPS: Final[tuple[Kind, ...]] = ("accepted", "invisible", "confused", "equiv
 """What is found by trying slips, which takes long."""
 
 MOST_DECIMALS = 10
-_TRIES = 12  # times that other numbers are drawn, with which the problem may have no values
+_TRIES = 24  # times that other numbers are drawn, with which the problem may have no values
 _ENOUGH = 6  # are enough where nothing has a corner, and every number shows what another does
 _OTHER_NUMBERS = "other numbers in the problem"
 _FAR = 20  # units that rounding on the way never makes up for

@@ -1,0 +1,83 @@
+"""What `lint` says of any numbers holds for numbers that it has not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.errors import UserError
+from backprop_cli.grading.grader import Grader
+from backprop_cli.grading.lint.findings import lint
+from backprop_cli.problem.named import in_pieces
+from backprop_cli.problem.problem_file import read_source
+from backprop_cli.readings.values import evaluate
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Request, solve
+
+Array = NDArray[np.float64]
+
+ROOT = Path(__file__).resolve().parent.parent
+SETS = 60  # of numbers
+
+
+def with_corners(path: Path) -> bool:
+    """Whether some formula is another one on the other side of a point."""
+    try:
+        model = loaded(read_source(path)).model
+    except UserError:
+        return False
+    nodes = (node for expr in model.definitions.values() for node in walk(expr))
+    return any(isinstance(node, Op) and in_pieces(node) for node in nodes)
+
+
+def drawn(value: Array, rng: np.random.Generator) -> Array:
+    """Numbers of either sign, of which those of one array lean to the same."""
+    lean = rng.choice((-1.0, 0.0, 1.0))
+    return np.asarray(rng.standard_normal(value.shape) + lean)
+
+
+def other_values(grader: Grader) -> Iterator[dict[str, Array]]:
+    rng = np.random.default_rng(2026)
+    model = grader.model
+    kept = {target for step in grader.steps.values() for _, target in grader.case(step).compared}
+    for _ in range(SETS):
+        given = {
+            name: replace(one, value=drawn(one.value, rng))
+            if one.role in ("data", "parameter") and name not in kept
+            else one
+            for name, one in model.given.items()
+        }
+        try:
+            yield dict(solve(replace(model, given=given), Request()).values)
+        except UserError:  # no logarithm of what is negative
+            continue
+
+
+CORNERS = [
+    path
+    for path in sorted((ROOT / "problems").rglob("*.yaml"))
+    if path.parent.name != "sheets" and with_corners(path)
+]
+
+
+@pytest.mark.parametrize("path", CORNERS, ids=lambda path: path.stem)
+def test_what_changes_nothing_with_any_numbers_changes_nothing(path: Path) -> None:
+    grader = Grader(loaded(read_source(path)).model)
+    found = [
+        (each.id, each.slips)
+        for each in lint(grader)
+        if each.kind == "equivalent" and len(each.slips) == 1
+    ]
+    for values in other_values(grader) if found else ():
+        for name, slips in found:
+            right = evaluate(grader.steps[name].expr, values)
+            wrong = [expr for id, expr in grader.candidates(name) if id in slips]
+            for expr in wrong:
+                value = evaluate(expr, values)
+                assert value.shape != right.shape or np.allclose(value, right), (name, slips)
