@@ -153,6 +153,20 @@ def test_what_is_said_of_a_quantity(tmp_path: Path, answers: str, told: str, unt
     assert untold not in text
 
 
+def test_an_interval_is_that_of_an_entry_which_is_right() -> None:
+    """z = 3 e^x: 3 * 1.28 = 3.84 follows from e^.25 cut off, where 3.85 is right; 9 does not."""
+    text = """values: {x: [0.5, 0.25]}
+equations: [h = exp(x), z = 3*h, L = sum(z)]
+ask: [h, z, "z[1]", "z[2]"]
+grading: {precision: {decimals: 2}}
+"""
+    report = backprop.load(text).check({"h": "[1.65, 1.28]", "z": "[9, 3.84]"})
+    assert report["z"].verdict == "wrong"
+    assert str(report["z"].explanation).startswith("[2] 3.84 is right: with your h = 1.65 1.28, ")
+    assert str(report["z[2]"].explanation).startswith("3.84 is right: ")
+    assert report["z[1]"].explanation is None
+
+
 def test_an_interval_is_explained_where_values_may_be_told(tmp_path: Path) -> None:
     """L = -ln .259 = 1.3509; cut off or rounded, .259 is [.2585, .26), and L in (1.347, 1.353]."""
     text = report(tmp_path, "Yhat: [.741, .259], L: 1.351", "--reveal", "value")

@@ -182,6 +182,7 @@ class Graded:
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
+        person = partial(self.exercise.person, name)
         times = self.factor(answer, verdict, origin)
         reason = self.why(answer, judged, verdict, found)
         words = message(self.judge, name, verdict, found, origin, reason)
@@ -196,7 +197,7 @@ class Graded:
             slips=found,
             cannot_exclude=self.open(name) if verdict == "correct" else (),
             message=self.of_array(answer, verdict, f"{times}. {words}" if times else words),
-            explanation=explanation(self.judge, name, judged),
+            explanation=explanation(self.judge, name, judged, question.index, person),
             expected=self.exercise.expected(name, question.index),
             formula=self.exercise.formula(name),
             asked=question.asked,

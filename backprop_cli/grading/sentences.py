@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from backprop_cli.grading.judging.answer_key import Judged
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.report_data import Origin, Verdict
+from backprop_cli.grading.report_data import Index, Origin, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.table_of_slips import GENERAL, SLIP_WORDS
 from backprop_cli.grading.slips.values_alone import copied_from
@@ -102,15 +102,23 @@ def _wrong_sources(judge: Judge, name: str) -> list[str]:
     ]
 
 
-def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
-    """The interval that decided, where it first did: `anything from 0.6149 to 0.6165`."""
+def explanation(
+    judge: Judge, name: str, judged: Judged, asked: Index | None, person: Callable[[Index], Index]
+) -> str | None:
+    """The interval that decided, where it first did: `anything from 0.6149 to 0.6165`.
+
+    Where not all is right, it is said of which entry, as a `person` counts.
+    """
     if judged.decided_by is None:
         return None
     low, high = judged.decided_by
     accepted = np.argwhere((judged.verdicts == "carried") | (judged.how == "carried-rounding"))
-    if not len(accepted):
+    places: list[Index] = [tuple(place) for place in accepted.tolist()]
+    if not (places := [place for place in places if asked in (None, place)]):
         return None
-    place = tuple(accepted[0])
+    place = places[0]
+    whole = asked is not None or every(judged.verdicts == judged.verdicts[place])
+    entry = "" if whole else f"[{','.join(map(str, person(place)))}] "
     typed = judge.written[name].value[place]
     sources = [
         f"{source} = {_short(judge.written[source].value)}"
@@ -121,7 +129,8 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
     ]
     own = f"with your {' and '.join(sources)}, " if sources else ""
     says, does = ("is right", "is") if judged.how[place] else ("follows", "does")
-    return f"{typed:g} {says}: {own}anything from {low[place]:.6g} to {high[place]:.6g} {does}"
+    span = f"anything from {low[place]:.6g} to {high[place]:.6g} {does}"
+    return f"{entry}{typed:g} {says}: {own}{span}"
 
 
 def _short(value: Array) -> str:
