@@ -175,6 +175,34 @@ grading: {precision: {decimals: 3}}
     assert ("too few" in found.message) == (not names)
 
 
+@pytest.mark.parametrize(
+    ("typed", "short"),
+    [
+        ("-0.06", True),  # cut off
+        ("-0.07", True),
+        ("-0.05", False),
+        ("-0.060", False),  # all the digits asked: a mistake
+        ("0.0", False),  # what is typed for nothing shows no digit of it
+    ],
+)
+def test_that_one_short_number_among_long_ones_is_no_mistake_either(
+    typed: str, short: bool
+) -> None:
+    """dL/dz = (0.8 · 0.7231 − 1) · 0.8 · 0.7231 · 0.2769 = −0.0675."""
+    problem = """values: {x: 1.2, w: 0.55, b: 0.3, v: 0.8, y: 1.0}
+equations: [z = w * x + b, h = sigmoid(z), yhat = v * h, L = (yhat - y)^2 / 2]
+train: [w, b, v]
+grading: {precision: {decimals: 3}}
+"""
+    sheet = "z: 0.9600, h: 0.7231, yhat: 0.578, L: 0.089, dL/dyhat: -0.4215"
+    sheet += f", dL/dh: -0.3372, dL/dz: {typed}"
+    found = graded(problem, sheet)["dL/dz"]
+    assert found.verdict == "wrong"
+    assert ("too few to prove" in found.message) == short
+    assert found.short == short
+    assert not (short and found.slips)
+
+
 def test_that_no_mistake_of_code_is_looked_for_on_paper() -> None:
     """The signs of the errors are the gradient of an absolute error: a name for programs alone."""
     z = W @ X + B

@@ -184,8 +184,9 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
         return False  # what is left as it was has its digits
     if judge.digits.are_few:
         unit = np.minimum(unit, _in_use(judge, truth))
-    elif (
-        np.any(moved & wrong.mask) or written.digits[wrong.mask].min() < written.digits[moved].max()
+    elif np.any(wrong.mask & (written.value == 0)) or (
+        np.any(still := wrong.mask & ~moved)
+        and written.digits[still].min() < written.digits[moved].max()
     ):
         return False
     first = judge.key.first(wrong.name)
