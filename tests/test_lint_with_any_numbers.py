@@ -23,7 +23,7 @@ from backprop_cli.solving.solution import Request, solve
 Array = NDArray[np.float64]
 
 ROOT = Path(__file__).resolve().parent.parent
-SETS = 60  # of numbers
+SETS = 40  # of numbers
 
 
 def with_corners(path: Path) -> bool:
@@ -81,3 +81,29 @@ def test_what_changes_nothing_with_any_numbers_changes_nothing(path: Path) -> No
             for expr in wrong:
                 value = evaluate(expr, values)
                 assert value.shape != right.shape or np.allclose(value, right), (name, slips)
+
+
+@pytest.mark.parametrize("path", CORNERS, ids=lambda path: path.stem)
+def test_what_has_the_same_values_with_any_numbers_has_them(path: Path) -> None:
+    """Each of the mistakes has a formula that gives what some formula of the first gives."""
+    grader = Grader(loaded(read_source(path)).model)
+    found = [
+        (each.id, each.slips)
+        for each in lint(grader)
+        if each.kind == "equivalent" and len(each.slips) > 1
+    ]
+    drawn = list(other_values(grader)) if found else []
+    for name, slips in found:
+        formulas = [[e for id, e in grader.candidates(name) if id == slip] for slip in slips]
+        values = [[[evaluate(e, v) for v in drawn] for e in some] for some in formulas]
+        assert any(
+            all(any(_agree(one, other) for other in others) for others in values[1:])
+            for one in values[0]
+        ), (name, slips)
+
+
+def _agree(some: list[Array], others: list[Array]) -> bool:
+    return all(
+        one.shape == other.shape and np.allclose(one, other)
+        for one, other in zip(some, others, strict=True)
+    )
