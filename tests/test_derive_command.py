@@ -69,6 +69,15 @@ def test_what_is_refused(arguments: list[str], message: str) -> None:
     assert message in result.output
 
 
+@pytest.mark.parametrize("size", ["2", "1", "2000", "n"])
+@pytest.mark.parametrize("by", ["x", "A"])
+def test_a_sum_of_what_a_matrix_gives(by: str, size: str) -> None:
+    """∂(Σ q)/∂q is a vector of ones, no number that a term of a sum has in front."""
+    text = f"shapes: {{A: [3, {size}], x: [{size}]}}\nequations: [q = A @ x, L = sum(q)]\n"
+    page = derived("-", "--wrt", by, text=text)
+    assert ("∂L/∂x = Aᵀ ∂L/∂q" if by == "x" else "∂L/∂A = ∂L/∂q xᵀ") in page
+
+
 @pytest.mark.parametrize("name", ["sigmoid", "softmax", "cross-entropy", FORMULAS[1]])
 def test_html_is_one_page_of_wellformed_mathml(name: str) -> None:
     page = derived(f"--function={name}", "--format", "html")

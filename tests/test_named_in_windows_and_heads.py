@@ -256,4 +256,49 @@ def test_one_entry_for_the_sum_of_all() -> None:
     problem = backprop.load({"values": {**u, "d": d}, "equations": lines})
     g = [2 * (u[f"u_{k}"] + d[k - 1]) for k in (1, 2, 3)]
     right = {f"dL/dz_{k}": g[k - 1] for k in (1, 2, 3)} | {"dL/dd": np.array([x.sum() for x in g])}
-    assert "path-lost" in checked(problem, right, dd=np.array([x[0, 0] for x in g]))
+    wrong = {"dd": np.array([x[0, 0] for x in g])}
+    assert checked(problem, right, **wrong) == ("gradient-overwritten",)
+
+
+@pytest.mark.parametrize("of_all", [np.sum, np.mean])
+def test_one_sample_for_the_sum_over_all(of_all: Callable[[Any], Any]) -> None:
+    """`total = …` for `total += …` in a loop over the samples: only the last of them is left."""
+    p, y = drawn(4, 3), drawn(4, 3)
+    lines = ["d = p - y", f"L = {of_all.__name__}(d^2)", "M = L / 2"]
+    problem = backprop.load({"values": {"p": p, "y": y}, "equations": lines, "ask": ["d", "L"]})
+    square = (p - y) ** 2
+    right = {"d": p - y, "L": of_all(square)}
+    for one in (square[-1], square[0], square[:, -1]):
+        assert checked(problem, right, L=of_all(one)) == ("gradient-overwritten",)
+    assert "gradient-overwritten" not in checked(problem, right, L=of_all(square[1]))
+
+
+def test_the_penalty_of_another_weight_matrix() -> None:
+    v, w, x = drawn(3, 2), drawn(2, 4), drawn(3)
+    lines = ["h = tanh(x @ V)", "L = sum(h @ W) + 0.3 * sum(W^2)"]
+    text = {"values": {"x": x, "V": v, "W": w}, "equations": lines, "train": ["V", "W"]}
+    problem = backprop.load(text)
+    h = np.tanh(x @ v)
+    right = {"h": h, "L": (h @ w).sum() + 0.3 * (w**2).sum()}
+    wrong = (h @ w).sum() + 0.3 * (v**2).sum()
+    assert "wrong-operand" in checked(problem, right, L=np.array(wrong))
+
+
+@pytest.mark.parametrize("factor", [4, 1 / 4])
+def test_the_sum_over_samples_is_taken_off_for_their_mean(factor: float) -> None:
+    """W − (η/n) Σ and W − η Σ: the rate is not divided by n, or twice."""
+    x, y, w = drawn(4, 3), drawn(4, 2), drawn(2, 3)
+    problem = backprop.load(
+        {
+            "x": x,
+            "y": y,
+            "layers": [{"weights": w}],
+            "loss": {"name": "half-squared-error", "over_samples": "sum"},
+            "update": {"rule": "sgd", "learning_rate": 0.025},
+        }
+    )
+    z = x @ w.T
+    g = (z - y).T @ x
+    right = {"Z1": z, "dZ1": z - y, "dW1": g, "W1_new": w - 0.025 * g}
+    wrong = checked(problem, right, W1_new=w - factor * 0.025 * g)
+    assert wrong[0] == "mean-sum-confused"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -224,12 +225,28 @@ def test_exact_numbers_end_where_floats_do(formula: str, size: str, tmp_path: Pa
         "s / s / 0",
         "sum(x / s / 0)",
         "s / (2^1000000000) / (2^1000000000)",
+        "(s / (5e-324 / x)) * (0.5 * s^x)",
     ],
 )
 def test_exact_numbers_never_leave_the_floats(command: str, formula: str, tmp_path: Path) -> None:
     """A quotient by a number is a product with another, unless that one is none any more."""
     text = f'values: {{x: [5], s: 8}}\nequations: ["q = {formula}"]\n'
     assert run(tmp_path, text, command).exit_code in (0, 1, 2)
+
+
+@pytest.mark.parametrize("entry", ["W1[2,1]", "W1[1,1]"])
+def test_a_path_of_zeros_and_infinities_is_told_without_a_warning(
+    entry: str, tmp_path: Path
+) -> None:
+    text = (
+        "x: [.5]\ny: [1, 0]\nloss: binary-cross-entropy\nlayers:\n"
+        "  - {weights: [[1], [3]], activation: softsign}\n"
+        "  - {weights: [[400, 900], [1, 5]], activation: exp}\n"
+        "  - {weights: [[1, 9], [-1, -2]], activation: relu}\n"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(tmp_path, text, "solve", "--entry", entry).exit_code == 0
 
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])

@@ -367,7 +367,7 @@ def test_worked_steps_fade() -> None:
 
 def test_what_follows_from_something_shown_is_judged() -> None:
     practice = session(NET, answered=Answered(at=1, shown={"Z1"}))
-    said = text(practice.reply("1 1").lines)
+    said = text(practice.reply("0.1 0.1").lines)
     assert "wrong" in said
     assert "not judged" not in said
 

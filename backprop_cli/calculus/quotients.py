@@ -76,7 +76,10 @@ def _product(factors: Sequence[_Power]) -> Expr:
 
 
 def _number(factors: Iterable[_Power]) -> Fraction | None:
-    """What the numbers among factors make; None where that is no number: 8 / 5e-324, 1 / 0."""
+    """What the numbers among factors make.
+
+    None where that is no number, above the line or below it: 8 / 5e-324, 1 / 0.
+    """
     whole = Fraction(1)
     for each in factors:
         match each:
@@ -84,7 +87,8 @@ def _number(factors: Iterable[_Power]) -> Fraction | None:
                 if value == 0 > times:
                     return None
                 whole *= value**times
-    return whole if build.is_a_number(whole) else None
+    parts = map(Fraction, whole.as_integer_ratio())
+    return whole if all(map(build.is_a_number, parts)) else None
 
 
 def _power(base: Expr, times: int) -> Expr:

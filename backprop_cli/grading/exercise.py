@@ -95,7 +95,7 @@ class Exercise:
     """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
     `most_work` are the operations that solving it may take, `later` the updates that are followed
-    beside those that are asked for, `local` the derivatives of single equations that are judged as
+    beside those that are asked for, `unasked` the derivatives that are judged as
     well, `like` a plan with the very formulas that are used where it has them.
     """
 
@@ -104,20 +104,21 @@ class Exercise:
         model: Model,
         most_work: int = MAX_WORK,
         later: Collection[int] = (),
-        local: Collection[str] = (),
+        unasked: Collection[str] = (),
         like: Plan | None = None,
     ) -> None:
         self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
-        pairs = (*asked_pairs(exact), *sorted(local))
+        pairs = (*asked_pairs(exact), *sorted(unasked))
         planned = with_formulas_of(plan(exact, pairs), like)
         request = Request(extra=pairs, max_work=most_work, planned=planned)
         solution = solve(exact, request)
         self.model = solution.model
         self.plan = planned if self.model is exact else plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
-        self.questions = tuple(self._questions(solution))
+        usual = plan(self.model, asked_pairs(exact)) if unasked else self.plan
+        self.questions = tuple(self._questions(solution, usual))
         self.stages = stages(exact, solution, self.plan, {*later, *self._later_steps()}, request)
         self.grading = _marked(model.problem.grading)
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
@@ -190,13 +191,13 @@ class Exercise:
         steps = iter(stage.steps.values())
         return dict(self._case(stage, step).compared) if (step := next(steps, None)) else {}
 
-    def _questions(self, solution: Solution) -> Iterator[Question]:
+    def _questions(self, solution: Solution, planned: Plan) -> Iterator[Question]:
         marks = {}
         known = [*self.steps, *solution.trace.given]
         for text, points in self.model.problem.grading.points:
             found = reference(text.text, known, self.model.gradient_of, self.model.aliases)
             marks[found.text] = points
-        for wanted in asked(self.model, self.plan):
+        for wanted in asked(self.model, planned):
             points = marks.get(wanted.text, marks.get(wanted.id, 1.0))
             yield Question(wanted.text, wanted.whole, self._counted(wanted), points)
 
@@ -243,10 +244,10 @@ class Exercise:
         uses = uses_of(formulas)
         return replace(self.key, formulas=formulas, uses=uses, _firsts={}, _pulled={})
 
-    def quantities(self, *, local: bool = False) -> Quantities:
+    def quantities(self, *, unasked: bool = False) -> Quantities:
         """What a sheet may name; with derivatives of single equations or without."""
         later = {id: self.truth[id].shape for id in self.order if quantity(id).step > 1}
-        return Quantities(self.model, self.plan, later, local=local)
+        return Quantities(self.model, self.plan, later, unasked=unasked)
 
     def sample_axis(self, name: str) -> int | None:
         """The axis along which a quantity has its samples."""

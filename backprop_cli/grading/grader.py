@@ -35,7 +35,7 @@ from backprop_cli.problem.array_files import ArrayFileError, from_archive, from_
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.units import Floating, FloatType
-from backprop_cli.solving.asked import local_derivative
+from backprop_cli.solving.asked import unasked_derivative
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Plan
 
@@ -57,12 +57,12 @@ class Grader(Exercise):
         most_work: int = MAX_WORK,
         alone: bool = False,
         later: Collection[int] = (),
-        local: Collection[str] = (),
+        unasked: Collection[str] = (),
         like: Plan | None = None,
     ) -> None:
-        super().__init__(model, most_work, later, local, like)
+        super().__init__(model, most_work, later, unasked, like)
         self._stated = model
-        self._local = local
+        self._unasked = unasked
         self._following: dict[frozenset[int | str], Grader] = {}
         self._programs: dict[FloatType, Grader] = {}
         if alone:
@@ -119,20 +119,20 @@ class Grader(Exercise):
     def following(self, ids: Collection[str]) -> Grader:
         """The grader that follows the updates of these, too, as far as they are followed.
 
-        It has the derivatives of single equations that are among them.
+        It has the unasked derivatives that are among them.
         """
         later = followed({quantity(id).step for id in ids})
         later -= {stage.number for stage in self.stages}
         plain = {plain_id(id) for id in ids} - self.steps.keys() - self.truth.keys()
-        local = frozenset(id for id in plain if local_derivative(self.model, id) == id)
-        if not later and not local:
+        unasked = frozenset(id for id in plain if unasked_derivative(self.model, id) == id)
+        if not later and not unasked:
             return self
-        wanted = later | local
+        wanted = later | unasked
         if wanted not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
-            local = frozenset({*self._local, *local})
-            self._following[wanted] = self._beside(self._stated, later=later, local=local)
+            unasked = frozenset({*self._unasked, *unasked})
+            self._following[wanted] = self._beside(self._stated, later=later, unasked=unasked)
         return self._following[wanted]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
@@ -153,7 +153,7 @@ class Grader(Exercise):
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
         return tuple(
-            (other, self._beside(other.model, alone=True, local=self._local))
+            (other, self._beside(other.model, alone=True, unasked=self._unasked))
             for other in others(self._stated, programs=self.kind is not None)
         )
 
@@ -163,10 +163,10 @@ class Grader(Exercise):
         *,
         alone: bool = False,
         later: Collection[int] = (),
-        local: Collection[str] = (),
+        unasked: Collection[str] = (),
     ) -> Grader:
         """Grades the problem in another way, by the same formulas where they are equal."""
-        other = Grader(model, self.most_work, alone, later, local, self.plan)
+        other = Grader(model, self.most_work, alone, later, unasked, self.plan)
         return other if self.kind is None else other.for_program(self.kind)
 
     def _results(self, sheet: Sheet, fewer: float = inf) -> Results | None:
@@ -250,7 +250,7 @@ class Desk:
     def __init__(self, model: Model, folder: str | None = None, most_work: int = MAX_WORK) -> None:
         self.grader = Grader(model, most_work)
         self._folder = folder
-        self._known = self.grader.quantities(local=True)
+        self._known = self.grader.quantities(unasked=True)
         self._reader = Reader(self._known)
         self._arrays = ArraySheets(self.grader, self._known)
 
@@ -328,7 +328,7 @@ class Desk:
         grader = self.grader.following({one.text for one in found if isinstance(one, Reference)})
         if grader is self.grader:
             return grader, self._arrays
-        return grader, ArraySheets(grader, grader.quantities(local=True))
+        return grader, ArraySheets(grader, grader.quantities(unasked=True))
 
     def _fairer(self, computed: Sheet, kind: FloatType, typed: Sheet) -> Read:
         """As the numbers of a program, unless more of them are right as what somebody typed."""

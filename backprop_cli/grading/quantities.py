@@ -13,7 +13,7 @@ from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.typed_numbers import shown
-from backprop_cli.solving.asked import asked_derivative, in_derivative, local_derivative
+from backprop_cli.solving.asked import asked_derivative, in_derivative, unasked_derivative
 from backprop_cli.solving.plan import Plan, plan
 
 LONGEST_NAME: Final = 100
@@ -30,8 +30,8 @@ class Unknown(Struct, frozen=True):
 class Quantities:
     """The quantities of a problem, by every name they go by. Remembers what it has looked up.
 
-    `later` are the shapes of what belongs to later steps, by id with the step's number. `local`:
-    derivatives of single equations, which nobody asks for, are quantities, too.
+    `later` are the shapes of what belongs to later steps, by id with the step's number. `unasked`:
+    derivatives that are no part of the plan are quantities, too.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Quantities:
         planned: Plan,
         later: Mapping[str, Shape] = MappingProxyType({}),
         *,
-        local: bool = False,
+        unasked: bool = False,
     ) -> None:
         self._model = model
         given = {id: model.shapes[id] for id in model.given if id in model.shapes}
@@ -49,8 +49,8 @@ class Quantities:
             id: tuple(int(size) for size in shape) for id, shape in {**given, **steps}.items()
         }
         self._later = later
-        self._takes_local = local
-        self._local: dict[str, Shape] = {}
+        self._takes_unasked = unasked
+        self._unasked: dict[str, Shape] = {}
         self._base = model.problem.convention.indices
         self._updates = model.update.steps if model.update is not None and model.trained else 1
         self._found: dict[str, Reference | Unknown] = {id: Reference(id) for id in self.shapes}
@@ -91,7 +91,7 @@ class Quantities:
     def shape(self, id: str) -> Shape:
         """The shape of a quantity; `id` may carry the number of a step, whose batch is its own."""
         plain = plain_id(id)
-        return self._later.get(id) or self._local.get(plain) or self.shapes.get(plain, ())
+        return self._later.get(id) or self._unasked.get(plain) or self.shapes.get(plain, ())
 
     def counted(self, id: str, index: Index) -> Index | None:
         """An index as a person writes it, counted from 0; None where there is no such entry.
@@ -119,7 +119,7 @@ class Quantities:
         if len(text) > LONGEST_NAME:
             return Unknown(f"there is no quantity {shown(text)}")
         try:
-            found = self._known_or_local(text)
+            found = self._known_or_unasked(text)
         except UnknownIdError as unknown:
             message = str(unknown)
             return Unknown(message, None if "did you mean" in message else unknown.instead)
@@ -128,26 +128,26 @@ class Quantities:
             return Unknown(f"there is no step {found.step}: this problem makes {steps}")
         return found
 
-    def _known_or_local(self, text: str) -> Reference:
+    def _known_or_unasked(self, text: str) -> Reference:
         try:
             return reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
         except UnknownIdError:
-            if (local := self._local_derivative(text)) is not None:
-                return local
+            if (unasked := self._unasked_derivative(text)) is not None:
+                return unasked
             if asked_derivative(self._model, text) not in (None, *self.shapes):
                 message = f"{shown(text)} is not worked out here, and is not graded"
                 raise UnknownIdError(message) from None
             raise
 
-    def _local_derivative(self, text: str) -> Reference | None:
+    def _unasked_derivative(self, text: str) -> Reference | None:
         """The derivative of one equation that `text` names, where such are taken."""
-        first = self._takes_local and "@" not in text
-        id = local_derivative(self._model, text) if first else None
+        first = self._takes_unasked and "@" not in text
+        id = unasked_derivative(self._model, text) if first else None
         if id is None:
             return None
-        if id not in self._local:
+        if id not in self._unasked:
             size = map(int, plan(self._model, (id,)).shapes[id])
-            self._local[id] = tuple(size)
+            self._unasked[id] = tuple(size)
         return in_derivative(id, text, (id,))
 
 

@@ -62,7 +62,7 @@ class Report(Shown):
     ) -> None:
         self._graded: Graded = summarised(problem, [*map(_in_python, submissions)], shared)
         self._grader = grader
-        self._known = grader.quantities(local=True)
+        self._known = grader.quantities(unasked=True)
 
     @property
     def passed(self) -> bool:

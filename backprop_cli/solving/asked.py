@@ -69,11 +69,29 @@ def asked_derivative(model: Model, text: str) -> str | None:
     return derivative_id(*pair)
 
 
-def local_derivative(model: Model, text: str) -> str | None:
-    """The derivative of one equation by what stands in it that a text, or an entry of it, names.
+def unasked_derivative(model: Model, text: str) -> str | None:
+    """A derivative that a text, or an entry of it, names, and that the plan may be without.
 
-    None for one of the loss, which is a gradient, and for what has more than two axes.
+    The gradient of anything that is part of the loss, also where nothing trained leads to it; else
+    the derivative of one equation by what stands in it. None for what has more than two axes.
     """
+    found = _gradient_beside(model, text)
+    return _local_derivative(model, text) if found is None else found
+
+
+def _gradient_beside(model: Model, text: str) -> str | None:
+    """The gradient by a quantity: of the numbers of the problem, or behind them."""
+    if model.target is None or model.problem.equations is None:
+        return None
+    names = (*model.definitions, *model.given)
+    known = [model.gradient(name) for name in names if name in model.shapes]
+    try:
+        return reference(text, known, model.gradient_of, model.aliases).id
+    except UnknownIdError:
+        return None
+
+
+def _local_derivative(model: Model, text: str) -> str | None:
     pair = _pair(text, [*model.definitions, *model.given], model.aliases)
     if pair is None or model.problem.equations is None or model.samples is not None:
         return None

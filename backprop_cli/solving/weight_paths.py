@@ -69,7 +69,8 @@ def entry_paths(model: Model, values: Mapping[str, Array], name: str, index: Ind
     idle: list[Path] = []
     count, others = 0, 0.0
     for factors in islice(graph.paths((model.target, ()), (name, index)), graph.most):
-        path = Path(factors, float(np.prod([factor.value for factor in factors])))
+        with np.errstate(all="ignore"):  # 0 times what is infinite
+            path = Path(factors, float(np.prod([factor.value for factor in factors])))
         count += 1
         if path.product == 0:
             idle.append(path)

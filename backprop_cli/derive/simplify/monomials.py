@@ -104,7 +104,7 @@ def written(number: Fraction, powers: Mapping[Expr, Power]) -> Expr:
     top, bottom = _side(powers, 1), _side(powers, -1)
     if bottom == ONE:
         return build.scaled(number, top)
-    if number.denominator != 1:  # x / (2 · y), not ½ · x / y
+    if 1 < number.denominator <= build.LARGEST:  # x / (2 · y), not ½ · x / y
         bottom = build.mul(num(number.denominator), bottom)
         number = Fraction(number.numerator)
     if top == ONE:

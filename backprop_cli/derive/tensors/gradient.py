@@ -381,6 +381,8 @@ def _pulled_back(work: Chainwork, factors: Mapping[Edge, Factor]) -> Expr | None
 def _is_added(work: Chainwork, factors: Mapping[Edge, Factor], name: str) -> bool:
     """Whether a number is a term of what is differentiated, and acts through nothing else."""
     of, by = work.question.of, work.question.by
+    if work.setting.sizes.names[name] != ():
+        return False
     if any(path != (of, name, by) for path in work.paths if path[-2] == name):
         return False
     return factors[work.place(of), work.place(name)].entry == build.ONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import combinations, islice, permutations
 from typing import Final
 
@@ -41,6 +42,18 @@ def of_other_lines(case: Case) -> Iterator[Change]:
     yield from _set_by_sample(case)
     yield from _entries_for_weights(case)
     yield from _at_another_step(case)
+    yield from _of_all_samples(case)
+
+
+def _of_all_samples(case: Case) -> Iterator[Change]:
+    """W − nη∇ and W − η∇/n: what sums over the samples, for their mean, or the reverse."""
+    count = case.model.sample_count or 1
+    if count > 1 and quantity(case.step.id).part == "new":
+        for name in symbols(case.expr):
+            if case.is_gradient(name) or name == "learning_rate":
+                for factor in (num(count), num(Fraction(1, count))):
+                    moved = op("mul", factor, Sym(name))
+                    yield "mean-sum-confused", substitute(case.expr, {name: moved})
 
 
 def _other_statistics(case: Case) -> Iterator[Change]:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
 from backprop_cli.algebra.build import filled, ones
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, num, op, rewrite, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    addends,
+    num,
+    op,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
@@ -54,6 +67,7 @@ def of_sums(case: Case, node: Op) -> Iterator[Change]:
     yield from _of_all_entries(node)
     yield from _largest_for_sum(case, node)
     yield from _one_alone(case, node)
+    yield from _of_another_parameter(case, node)
     if isinstance(inner, Op) and inner.name == "mul":
         yield from _products_summed(node, inner)
     elif isinstance(inner, Op):
@@ -65,11 +79,35 @@ def _one_alone(case: Case, node: Op) -> Iterator[Change]:
     (inner,), axis = node.args, node.axis
     sizes = case.lengths(inner)
     if axis in (0, 1) and not node.option("keep") and sizes:
-        for k in (0, sizes[axis] - 1):
-            yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
+        for index in _ends(axis, sizes[axis]):
+            yield _rest_lost(sizes[axis]), op("at", inner, index=index)
     elif axis is None and sizes:
         for index in (tuple(0 for _ in sizes), tuple(size - 1 for size in sizes)):
-            yield "path-lost", op("at", inner, index=index)
+            yield _rest_lost(math.prod(sizes)), op("at", inner, index=index)
+        for axis in (0, 1) if len(sizes) == 2 else ():
+            for index in _ends(axis, sizes[axis]):
+                yield _rest_lost(sizes[axis]), Op(node.name, (op("at", inner, index=index),), ())
+
+
+def _of_another_parameter(case: Case, node: Op) -> Iterator[Change]:
+    """ΣV² for ΣW²: a sum over all entries takes any shape."""
+    trained = case.model.trained
+    names = [name for name in symbols(node) if name in trained]
+    if node.axis is None and len(names) == 1:
+        for other in trained:
+            if case.lengths(Sym(other)) != case.lengths(Sym(names[0])):
+                yield "wrong-operand", substitute(node, {names[0]: Sym(other)})
+
+
+def _ends(axis: int, size: int) -> Iterator[tuple[int | None, ...]]:
+    """The first and the last row or column."""
+    for k in (0, size - 1):
+        yield (k,) if axis == 0 else (None, k)
+
+
+def _rest_lost(count: int) -> str:
+    """What it is called that one of so many is left."""
+    return "path-lost" if count == 2 else "gradient-overwritten"
 
 
 def _largest_for_sum(case: Case, node: Op) -> Iterator[Change]:
