@@ -11,6 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from oracles.drawn_equations import drawn
 from oracles.tensor_pages import check_page, ends, page_of
 
 from backprop_cli.algebra.expr import symbols
@@ -35,6 +36,9 @@ MOST = 100
 
 MOST_PAIRS = 12
 """Pages of one problem: of more, as networks over many steps have, every second, or third …"""
+
+MOST_DRAWN = 5
+"""The same of drawn equations, of which there are many."""
 
 MOST_NAMED = 20
 """Pages of one problem by an entry that letters and numerals name, chosen likewise."""
@@ -129,6 +133,14 @@ equations:
   - z = A @ x + A.T @ x
   - q = x @ z
   - L = q^2 + sum(A * A.T)
+""",
+    "quotients-of-a-column": """
+convention: {indices: 0}
+shapes: {y: [2], b: [1], x: [1], B: [2, 1]}
+equations:
+  - q = B / column(1 + y^2)
+  - s = x / (1 + b^2)
+  - L = mean(q^2) + sum(tanh(b + s))
 """,
     "one-by-one": """
 shapes: {w: [1], U: [1, 1], x: [1]}
@@ -351,6 +363,14 @@ def made_from(model: Model) -> dict[str, set[str]]:
 def test_equations(text: str) -> None:
     model = model_of(text)
     for question in (*pairs(model), *some(named(model), MOST_NAMED)):
+        check(model, question)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_drawn_equations(seed: int) -> None:
+    """Every page by a whole quantity, and some by an entry, of equations that nobody wrote."""
+    model = model_of(drawn(seed))
+    for question in (*pairs(model), *some(named(model), MOST_DRAWN)):
         check(model, question)
 
 

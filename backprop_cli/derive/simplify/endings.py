@@ -292,7 +292,11 @@ def _with_quotients(setting: Setting, expr: Expr) -> Expr:
     for name, definition in setting.definitions.items():
         shape = setting.sizes.names[name]
         if shape and isinstance(definition, Op) and definition.name == "div":
-            letters = _LETTERS[: len(shape)]
+            firsts = setting.write.counting.of(name, len(shape))
+            letters = tuple(
+                str(first) if size == 1 else letter
+                for letter, size, first in zip(_LETTERS, shape, firsts, strict=False)
+            )
             form = setting.write.entry(definition, letters, name)
             named = Name(indexed(name, *letters), form)
             expr = put_in(expr, named, build.size(shape[0]), sums=False)
