@@ -16,10 +16,15 @@ from backprop_cli.readings.many_at_once import ManyAtOnce
 from backprop_cli.readings.values import evaluate
 
 ROOT = Path(__file__).parents[1]
+
+
 PROBLEMS = [
-    "problems/sigmoid-softmax.yaml",
-    "problems/recurrent.yaml",
-    "problems/attention-head.yaml",
+    *sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "problems").rglob("*.yaml")
+        if path.parent.name not in ("sheets", "letters", "functions", "models")
+        and "sheets" not in path.parts
+    ),
     "tests/cases/courses/convolution-relu-pooling.yaml",
 ]
 MOST_SHARED = 12

@@ -67,7 +67,8 @@ class ManyAtOnce:
         slot = self._slots.setdefault(key, len(self._nodes))
         if slot == len(self._nodes):
             self._nodes.append((node, args))
-            self._levels.append(1 + max((self._levels[one] for one in args), default=-1))
+            below = (self._levels[one] for one in args)
+            self._levels.append(1 + max(below, default=0) if isinstance(node, Op) else 0)
         return slot
 
     def _first(self, store: _Store, work: Work) -> Iterator[_Step]:

@@ -96,7 +96,12 @@ class _Drawn:
                 f"{v}^2",
                 f"-{v}",
             )
-            yield from (f"softmax({v})", f"softmax({v} * {w})", f"{f}({v} + {w})", f"max({v}, {w})")
+            yield from (
+                f"softmax({v})",
+                f"softmax({v} * {w})",
+                f"{f}({v} + {w})",
+                f"max({v}, 1 - {w})",
+            )
             yield from (f"{v} / (1 + {w}^2)", f"{v} / norm({w})", f"sqrt({v}^2 + 1)")
             yield from (f"log(1 + exp({v}))", f"{v} * sum({w})", f"{v} - mean({w})")
         if v and (c := self.one()):
