@@ -417,10 +417,10 @@ def test_sheets_of_adadelta(id: str, wrong: list[float], named: str) -> None:
 @pytest.mark.parametrize(
     ("form", "state", "told"),
     [
-        ({"rule": "adam"}, "u_w", "its state is called `m_W1` and `v_W1`"),
+        ({"rule": "adam"}, "u_w", "its state is called `m_w` and `v_w`"),
         ({"rule": "adam", "form": "amsgrad"}, "u_w", ""),
-        ({"rule": "adamax"}, "v_w", "its state is called `m_W1` and `u_W1`"),
-        ({"rule": "adadelta"}, "r_w", "its state is called `s_W1` and `u_W1`"),
+        ({"rule": "adamax"}, "v_w", "its state is called `m_w` and `u_w`"),
+        ({"rule": "adadelta"}, "r_w", "its state is called `s_w` and `u_w`"),
     ],
     ids=str,
 )

@@ -170,7 +170,8 @@ def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
 
 def _complain_of_state(key: str, name: str, kept: Sequence[str], given: Given) -> None:
     text, _ = given.get("state")[key]
-    called = " and ".join(f"`{letter}_W1`" for letter in kept)
+    parameter = key.partition("_")[2] or "W1"
+    called = " and ".join(f"`{letter}_{parameter}`" for letter in kept)
     has = f"its state is called {called}" if kept else "it has none"
     given.complaints.add(f"{shown(key)} is not a state of the rule `{name}`; {has}", text.mark)
 
