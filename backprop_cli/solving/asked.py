@@ -17,6 +17,7 @@ from backprop_cli.algebra.quantity import (
     typed_entry,
     typed_second,
 )
+from backprop_cli.calculus.differentiate import needed
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.ids import NAMED, Reference, UnknownIdError, reference
@@ -83,7 +84,7 @@ def _gradient_beside(model: Model, text: str) -> str | None:
     """The gradient by a quantity: of the numbers of the problem, or behind them."""
     if model.target is None or model.problem.equations is None:
         return None
-    names = (*model.definitions, *model.given)
+    names = needed(model.definitions, {model.target})
     known = [model.gradient(name) for name in names if name in model.shapes]
     try:
         return reference(text, known, model.gradient_of, model.aliases).id
