@@ -240,6 +240,7 @@ def _interrupted(at: int, work: Callable[[], None]) -> bool:
             signal.raise_signal(signal.SIGINT)
         return trace
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     try:
         sys.settrace(trace)
         work()
@@ -247,6 +248,7 @@ def _interrupted(at: int, work: Callable[[], None]) -> bool:
         return True
     finally:
         sys.settrace(None)
+        signal.signal(signal.SIGINT, before)
     return False
 
 

@@ -143,7 +143,7 @@ class Quantities:
         """The derivative of one equation that `text` names, where such are taken."""
         first = self._takes_unasked and "@" not in text
         id = unasked_derivative(self._model, text) if first else None
-        if id is None:
+        if id is None or id in self.shapes:  # what the plan has goes by its own names alone
             return None
         if id not in self._unasked:
             size = map(int, plan(self._model, (id,)).shapes[id])
