@@ -64,6 +64,17 @@ def test_one_piece_of_a_function_goes_wrong(kind: str) -> None:
         assert slip in slips(problem, right, name, np.asarray(value, dtype=kind)), (name, slip)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_comparison_the_other_way_round_is_said_in_its_own_signs(kind: str) -> None:
+    """`np.where(z < 0, z, np.exp(z) - 1)`: there is no + - * / in it that could be exchanged."""
+    problem, right = bent(kind)
+    assert {one.verdict for one in problem.check(right)} == {"correct"}
+    z = right["Z1"]
+    report = problem.check({**right, "H1": np.where(z < 0, z, np.exp(z) - 1).astype(kind)})
+    assert "operator-exchanged" in report["H1"].slips
+    assert "One of + - * / < > stands" in report["H1"].message
+
+
 def pooled(kind: str) -> tuple[backprop.Problem, Arrays, Arrays]:
     """Two channels, three filters, the largest of 2 × 2: by loops, no two entries equal."""
     random = np.random.default_rng(52)

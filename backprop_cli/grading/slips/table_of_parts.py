@@ -123,7 +123,7 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "operator-exchanged",
             "another operator",
-            "One of + - * / stands in the place of another.",
+            "One of + - * / < > stands in the place of another.",
         ): "f * c + i + g instead of f * c + i * g",
         SlipWords(
             "function-added",
