@@ -310,16 +310,17 @@ def test_where_mistakes_do_not_show_more_digits_are_advised(
     monkeypatch: pytest.MonkeyPatch, asked: str, advised: str
 ) -> None:
     found = of_text(f"{SMALL}{asked}\n")
-    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("unseen", slips_tried=True))
+    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("unseen", True, too_few_digits=True))
     with pytest.raises(UserError) as raised:
         found.variant("anna", 1)
     assert f"grading: {{precision: {{{advised}}}}}, with which" in str(
         raised.value.complaints[0].instead
     )
-    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("dead"))
-    with pytest.raises(UserError) as raised:
-        found.variant("anna", 1)
-    assert "precision" not in str(raised.value.complaints[0].instead)
+    for other in (Unfair("dead"), Unfair("the right values", slips_tried=True)):
+        monkeypatch.setattr(found, "_why_not", lambda _, other=other: other)
+        with pytest.raises(UserError) as raised:
+            found.variant("anna", 1)
+        assert "precision" not in str(raised.value.complaints[0].instead)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 PROGRAM = """
 import os, signal, sys, time
-from functools import partial
 from pathlib import Path
 from backprop_cli.cli import grading_pool, run
 from backprop_cli.grading.grader import Desk
@@ -201,6 +200,36 @@ def test_being_told_to_end_leaves_what_is_written(
     assert f"{len(whole)} of {SHEETS} sheets were graded, up to {whole[-1]}\n" in errors.decode()
     names = {path.name for path in folder.iterdir()}
     assert names == {"p.yaml", "sheets", "mark", "out.json", "out.json.partial"}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_nobody_waits_for_who_does_not_read(number: signal.Signals, folder: Path) -> None:
+    """A pipe that no one opens at the other end is no file whose sheets could be counted."""
+    os.mkfifo(folder / "out")
+    command = words(folder, "nothing", "--workers", 2, "-o", "out")
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        preexec_fn=listening,  # noqa: PLW1509  # these tests have no threads
+    )
+    time.sleep(1)  # by then it waits for the other end; where it has not begun yet, it ends, too
+    try:
+        process.send_signal(number)
+        process.communicate(timeout=GUARD)
+    finally:
+        process.kill()
+    assert process.returncode in (130, -number)
+
+
+def test_what_is_replaced_is_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "old").touch()
+    found = {name: Output("text", tmp_path / name).is_replaced for name in ("pipe", "old", "new")}
+    assert found == {"pipe": False, "old": True, "new": True}
+    assert not Output("text", Path(os.devnull)).is_replaced
+    assert not Output("text").is_replaced
 
 
 @pytest.mark.parametrize("block", [1, 10_000])

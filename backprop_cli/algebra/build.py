@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 
-LARGEST = Fraction(sys.float_info.max)
+_LARGEST = Fraction(sys.float_info.max)
 _ONCE = Fraction(1)
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
 LOWEST = Op("lowest", ())
@@ -48,7 +48,7 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
 
 def is_a_number(value: Fraction) -> bool:
     """Whether an exact number stays within the numbers that a computer computes with."""
-    return abs(value.numerator) <= LARGEST.numerator or abs(value) <= LARGEST
+    return abs(value.numerator) <= _LARGEST.numerator or abs(value) <= _LARGEST
 
 
 def scaled(factor: Fraction, rest: Expr) -> Expr:

@@ -50,10 +50,14 @@ def measured(grader: Grader) -> Measure:
 
 
 class Unfair(Struct, frozen=True):
-    """Why a variant would not be fair, in a few words, and whether slips were tried to see it."""
+    """Why a variant would not be fair, in a few words, and whether slips were tried to see it.
+
+    `too_few_digits`: with more of them it might be.
+    """
 
     reason: str
     slips_tried: bool = False
+    too_few_digits: bool = False
 
 
 def why_unfair(grader: Grader, own: Measure) -> Unfair | None:
@@ -62,7 +66,8 @@ def why_unfair(grader: Grader, own: Measure) -> Unfair | None:
         return Unfair(reason)
     for finding in soonest(grader, own.others, own.weak):
         if any(weakness not in own.weak for weakness in _as_weak(finding)):
-            return Unfair(f"{finding.id}: {finding.message}", finding.kind in OF_SLIPS)
+            kind, reason = finding.kind, f"{finding.id}: {finding.message}"
+            return Unfair(reason, kind in OF_SLIPS, kind in ("accepted", "confused"))
     return None
 
 

@@ -132,7 +132,7 @@ class Varied:
         (reason, count), *_ = why.most_common(1)
         message = f"none of {why.total()} sets of numbers is fair; {count} times: {reason}"
         found = next(unfair for unfair in known.values() if unfair.reason == reason)
-        instead = self._more_digits() if found.slips_tried else self._keep()
+        instead = self._more_digits() if found.too_few_digits else self._keep()
         raise self._original.source.error(Complaint(message, instead=instead))
 
     def _is_enough(self, tried: Collection[Unfair]) -> bool:

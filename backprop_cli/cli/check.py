@@ -149,7 +149,7 @@ def run(problem: Path, options: Options) -> None:
         return replace(_summary(graded.counts, task), notes=kept)
 
     # What is written of a file is whole sheets, all counted; who reads a pipe may never read on.
-    whole = nullcontext() if options.out.file is None else signals_held()
+    whole = signals_held() if options.out.is_replaced else nullcontext()
     try:
         with whole:
             options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))

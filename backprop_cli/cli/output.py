@@ -50,6 +50,11 @@ class Output(Struct, frozen=True):
             return True
         return False
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it goes to a file, which exists whole or not at all, and to nobody who reads."""
+        return self.file is not None and _may_be_replaced(self.file)
+
     def look(self) -> Look:
         """How the result looks where it is going: rich knows the terminal and the environment."""
         if self.format not in FOR_READERS or sys.stdout is None:
@@ -176,7 +181,11 @@ def _is_plain_file(target: Path) -> bool:
         raise IsADirectoryError(EISDIR, "it is a folder")
     if target.is_file() and not os.access(target, os.W_OK):
         raise PermissionError(EACCES, "it is write-protected")
-    return target.is_file() or not target.exists()
+    return _may_be_replaced(target)
+
+
+def _may_be_replaced(target: Path) -> bool:
+    return os.path.isfile(target) or not os.path.exists(target)
 
 
 def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:

@@ -104,7 +104,9 @@ def written(number: Fraction, powers: Mapping[Expr, Power]) -> Expr:
     top, bottom = _side(powers, 1), _side(powers, -1)
     if bottom == ONE:
         return build.scaled(number, top)
-    if 1 < number.denominator <= build.LARGEST:  # x / (2 · y), not ½ · x / y
+    if number.denominator != 1 and build.is_a_number(
+        Fraction(number.denominator)
+    ):  # x / (2 · y), not ½ · x / y
         bottom = build.mul(num(number.denominator), bottom)
         number = Fraction(number.numerator)
     if top == ONE:

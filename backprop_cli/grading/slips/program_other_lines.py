@@ -26,6 +26,7 @@ from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
 from backprop_cli.grading.slips.formula_parts import Change
 from backprop_cli.grading.slips.program_functions import slopes
+from backprop_cli.grading.slips.updates_wrong import rate_name, with_rate
 
 _MOST_ALIKE: Final = 12
 """So many other lines of the same form are looked at."""
@@ -47,13 +48,10 @@ def of_other_lines(case: Case) -> Iterator[Change]:
 
 def _of_all_samples(case: Case) -> Iterator[Change]:
     """W − nη∇ and W − η∇/n: what sums over the samples, for their mean, or the reverse."""
-    count = case.model.sample_count or 1
-    if count > 1 and quantity(case.step.id).part == "new":
-        for name in symbols(case.expr):
-            if case.is_gradient(name) or name == "learning_rate":
-                for factor in (num(count), num(Fraction(1, count))):
-                    moved = op("mul", factor, Sym(name))
-                    yield "mean-sum-confused", substitute(case.expr, {name: moved})
+    count, rate = case.model.sample_count or 1, rate_name(case)
+    if count > 1 and quantity(case.step.id).part == "new" and rate in symbols(case.expr):
+        for factor in (num(count), num(Fraction(1, count))):
+            yield "mean-sum-confused", with_rate(case, case.expr, op("mul", factor, Sym(rate)))
 
 
 def _other_statistics(case: Case) -> Iterator[Change]:

@@ -36,29 +36,30 @@ def ascent(case: Case) -> Iterator[Expr]:
             yield op("add", old, substitute(change, turned))
 
 
-def _with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
+def with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
     """A formula with something else for the learning rate."""
-    return substitute(expr, {_rate(case): rate})
+    return substitute(expr, {rate_name(case): rate})
 
 
-def _rate(case: Case) -> str:
+def rate_name(case: Case) -> str:
+    """The name of the learning rate in formulas."""
     return "learning_rate_" if "learning_rate_" in case.sizes.names else "learning_rate"
 
 
 def rate_omitted(case: Case) -> Iterator[Expr]:
     """W − ∇."""
     if found := _change(case):
-        yield op("add", found[0], _with_rate(case, found[1], num(1)))
+        yield op("add", found[0], with_rate(case, found[1], num(1)))
     elif case.step.rule.endswith("-state"):
-        yield _with_rate(case, case.expr, num(1))
+        yield with_rate(case, case.expr, num(1))
 
 
 def rate_twice(case: Case) -> Iterator[Expr]:
     """W − η²∇."""
     if found := _change(case):
-        rate = Sym(_rate(case))
+        rate = Sym(rate_name(case))
         yield op("add", found[0], op("mul", rate, found[1]))
-        yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
+        yield op("add", found[0], with_rate(case, found[1], op("mul", rate, rate)))
 
 
 def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
@@ -75,7 +76,7 @@ def _decay_of_biases(case: Case) -> Iterator[Expr]:
     decay = None if found is None else constant_names(model).get("weight_decay")
     if found is not None and decay is not None and found[0].name not in model.decaying:
         shrunk = op("mul", Sym(decay), found[0])
-        yield op("sub", op("add", *found), op("mul", Sym(_rate(case)), shrunk))
+        yield op("sub", op("add", *found), op("mul", Sym(rate_name(case)), shrunk))
 
 
 def _rate_moved(case: Case) -> Iterator[Expr]:
@@ -84,8 +85,8 @@ def _rate_moved(case: Case) -> Iterator[Expr]:
     rate = None if update is None else dict(update.constants).get("learning_rate")
     if found is not None and rate != 0.1:
         for factor in (num(Fraction(1, 10)), num(10)):
-            moved = op("mul", factor, Sym(_rate(case)))
-            yield op("add", found[0], _with_rate(case, found[1], moved))
+            moved = op("mul", factor, Sym(rate_name(case)))
+            yield op("add", found[0], with_rate(case, found[1], moved))
 
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
@@ -181,7 +182,7 @@ def state_ignored(case: Case) -> Iterator[Expr]:
     found = _change(case)
     if found is not None and any(step.rule.endswith("-state") for step in case.steps.values()):
         gradient = case.model.gradient(found[0].name)
-        yield op("sub", found[0], op("mul", Sym(_rate(case)), Sym(gradient)))
+        yield op("sub", found[0], op("mul", Sym(rate_name(case)), Sym(gradient)))
     worked_out = _with_states(case, case.expr)
     states = map(old_id, state_shapes(case.model))
     olds = [name for name in states if name in symbols(worked_out)]

@@ -174,9 +174,9 @@ def _in_use(judge: Judge, value: Array) -> Array:
 def is_short(judge: Judge, wrong: Wrong) -> bool:
     """Whether all of it is right at its digits, which are fewer than asked.
 
-    Too few digits prove nothing, a mistake no more than that all is right. They are too few where
-    the sheet shows so few to be in use, and where a number seems to stand still beside others of a
-    parameter that moved and have no more significant digits: 1.2 beside 0.69.
+    Too few digits prove nothing, a mistake no more than that all is right. On a sheet that has more
+    elsewhere 0 shows none of them, and a number that seems to stand still shows some only beside
+    others of a parameter that moved and have no more significant digits: 1.2 beside 0.69.
     """
     written, truth, unit = wrong.written, wrong.truth, wrong.written.unit
     moved = written.present & (True if wrong.old is None else written.value != wrong.old)
