@@ -265,3 +265,76 @@ def test_a_remark_is_no_formula(remark: str) -> None:
 def test_a_formula_may_use_what_stands_under_values() -> None:
     first, *_ = told("values: {w: 2}\nz: 3 * w\n")
     assert first.message == "the formula of `z` belongs under `equations`"
+
+
+ONE = "layers: [{weights: [[2, 1]], bias: [1]}]\nloss: squared-error"
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            "model: {layers: [{weights: [[2]]}], loss: squared-error}\ndata: {x: [1], y: [3]}",
+            ["layers: …, loss: …, a line each", "x: …, y: …, a line each"],
+        ),
+        (
+            "problem: {values: {w: 3}, equations: [L = w^2]}",
+            ["values: …, equations: …, a line each"],
+        ),
+        (
+            "inputs: {x: 2}\nparameters: {w: 3}\nequations: [L = w * x]",
+            ["values: {x: …, w: …}"],
+        ),
+        ("values: {x: 2}\ninitial: {h_0: 3}\nequations: [L = x * h_0]", ["values: {h_0: …}"]),
+        ("values: {w: 3}\nequations:\n  z: w^2\n  L: 2*z", ["- z = w^2, and so on, a line each"]),
+        (
+            'values: {h_0: 3}\nequations:\n  for t in 1..2: ["h_t = 2*h_{t-1}"]\n  L: h_2^2',
+            ["- L = h_2^2, and so on, a line each"],
+        ),
+        (
+            "x: [1, 2]\ny: [3]\nlayers: {out: {weights: [[2, 1]]}}\nloss: squared-error",
+            ["- {weights: …}"],
+        ),
+        (
+            "x: [1]\ny: 3\nlayers: {a: {weights: [[2]]}, b: {weights: [[1]]}}\nloss: squared-error",
+            ["- {weights: …}, and so on, a line each"],
+        ),
+        (
+            "x: [1]\ny: [3]\nlayers: {weights: [[2]], bias: [1]}\nloss: squared-error",
+            ["- {weights: …, bias: …}"],
+        ),
+        (f"x: {{x1: 0.05, x2: 2}}\ny: [3]\n{ONE}", ["[0.05, 2], without names"]),
+        (f"inputs: {{x1: 0.05, x2: 2}}\ny: [3]\n{ONE}", ["x: [0.05, 2] for the numbers"]),
+        (f"inputs: [1, 2]\ny: [3]\n{ONE}", ["x: [1, 2] for the numbers"]),
+        (f"x: [1, 2]\ny: {{o1: 0.01}}\n{ONE}", ["[0.01], without names"]),
+        (
+            f"x: [1, 2]\ny: [3]\n{ONE}\nlearning_rate: 0.5",
+            ["update: {rule: sgd, learning_rate: 0.5}"],
+        ),
+        (
+            f"x: [1, 2]\ny: [3]\n{ONE}\nupdate: {{rule: momentum, learning_rate: 1, momentum: 0}}",
+            ["beta: 0, with rule: momentum"],
+        ),
+    ],
+)
+def test_whatever_is_put_elsewhere_is_told_once(text: str, advice: list[str]) -> None:
+    """Nothing but where it belongs: what is there is read on."""
+    assert [each.instead for each in told(text)] == advice
+
+
+def test_what_is_put_elsewhere_hides_no_other_slip() -> None:
+    said = told("given: {x: 2}\nequations: {a: x^2, b: foo(a), L: c*b}")
+    assert [each.mark.line for each in said] == [1, 2, 2]
+    assert "foo" in said[2].message
+
+
+def test_a_group_of_numbers_is_no_part_of_a_network() -> None:
+    """What no equation uses, and no key of a problem stands in, keeps its own complaint."""
+    told_of = told(f"x: [1, 2]\ny: [3]\n{ONE}\nsettings: {{verbose: 1}}")
+    assert len(told_of) == 1
+    assert "`settings` is not a key" in told_of[0].message
+
+
+def test_class_numbers_are_no_names_of_outputs() -> None:
+    text = f"x: [1, 2]\ny: {{labels: [0]}}\n{ONE}"
+    assert "`classes` is missing" in told(text)[0].message

@@ -43,6 +43,7 @@ _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
 _REFUSED = (refuse_quotes, refuse_brackets, refuse_latex)
 
 _MATRIX = 2  # lists in one another
+_FEW = 8  # numbers that a hint writes out
 
 Row: TypeAlias = list[float]
 Array: TypeAlias = NDArray[np.float64]
@@ -64,6 +65,14 @@ def read_values(
     if isinstance(node, MapNode) and is_reference(node):
         return values_beside(node, complaints, deepest)
     return _Reader(complaints, letters, deepest, masks).read(node)
+
+
+def as_list(node: Node) -> str | None:
+    """A few numbers in a list, or behind names of their own, as a list of them is written."""
+    values = [each.value for each in node.entries.values()] if isinstance(node, MapNode) else []
+    items = node.items if isinstance(node, ListNode) else values
+    texts = [each.text for each in items if isinstance(each, ScalarNode) and not each.empty]
+    return f"[{', '.join(texts)}]" if 0 < len(items) == len(texts) <= _FEW else None
 
 
 class _Reader(Struct):
@@ -114,7 +123,9 @@ class _Reader(Struct):
 
     def _numbers(self, node: Node) -> float | Row | list[Row] | None:
         if isinstance(node, MapNode):
-            self._complain(f"numbers belong here, not {kind_of(node)}", node.mark, _EXAMPLE)
+            instead = as_list(node)
+            instead = f"{instead}, without names" if instead else _EXAMPLE
+            self._complain(f"numbers belong here, not {kind_of(node)}", node.mark, instead)
             return None
         if isinstance(node, ScalarNode):
             return self._text(node)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.shapes import combined, is_formula
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.arrays import kind_of, read_values
+from backprop_cli.problem.arrays import as_list, kind_of, read_values
 from backprop_cli.problem.problem_data import Text, Values
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.other_keys import folded, nearest
@@ -196,7 +196,8 @@ class Size(Struct, frozen=True):
     def _instead(self, node: Node) -> str | None:
         """A shape in brackets, where it is written `3x2` or with a parenthesis."""
         if not isinstance(node, ScalarNode):
-            return self.listed
+            given = as_list(node)
+            return self.listed.replace("[…]", given) if self.listed and given else self.listed
         text = node.text
         if match := _by_size(text):
             return f"[{match[1]}, {match[2]}]"

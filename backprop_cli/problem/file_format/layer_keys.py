@@ -31,7 +31,7 @@ from backprop_cli.problem.layer_types.recurrent import RECURRENT
 from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
 from backprop_cli.problem.text.other_keys import folded
-from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
 TYPES: MappingProxyType[str, LayerType] = MappingProxyType(
@@ -250,4 +250,25 @@ def type_named(said: str | None) -> LayerType:
     return TYPES[names.get(folded(said or ""), _DEFAULT)]
 
 
-LAYER = LayerField()
+class Layers(ListOf[Layer], frozen=True):
+    """A list of them; those that have names, or are one without a dash, are told and read on."""
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> tuple[Layer, ...] | None:
+        if isinstance(node, MapNode) and (items := _without_names(node)):
+            keys = ", ".join(f"{key}: …" for key in items[0].entries)
+            each = ", and so on, a line each" if len(items) > 1 else ""
+            unexpected(node, name, self, complaints, f"- {{{keys}}}{each}")
+            node = ListNode(node.line, node.column, [*items])
+        return ListOf.read(self, node, name, complaints)
+
+
+def _without_names(node: MapNode) -> list[MapNode]:
+    """The layers of a mapping from names to them; a mapping that is one layer itself."""
+    if any(key in one.keys for key in node.entries for one in RECORDS.values()):
+        return [node]
+    values = [entry.value for entry in node.entries.values()]
+    found = [value for value in values if isinstance(value, MapNode)]
+    return found if len(found) == len(values) else []
+
+
+LAYERS = Layers(LayerField(), "a list of layers")

@@ -37,7 +37,7 @@ from backprop_cli.problem.problem_data import (
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
 LONGEST_SYMBOL = 20
@@ -302,18 +302,24 @@ class Equations(ListOf[Any], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> tuple[Any, ...] | None:
         if isinstance(node, ListNode):
             node = ListNode(node.line, node.column, [*_joined(node.items, complaints)])
-        if (line := _as_a_line(node)) is not None:
-            unexpected(node, name, self, complaints, f"{line}, and so on, a line each")
-            return None
+        lines = _as_lines(node) if isinstance(node, MapNode) else []
+        if first := next((each for each in lines if isinstance(each, ScalarNode)), None):
+            unexpected(node, name, self, complaints, f"- {first.text}, and so on, a line each")
+            node = ListNode(node.line, node.column, lines)
         return ListOf.read(self, node, name, complaints)
 
 
-def _as_a_line(node: Node) -> str | None:
-    """The first equation as it should be written, where each stands as `name: formula`."""
-    match [*node.entries.values()] if isinstance(node, MapNode) else []:
-        case [Entry(key, ScalarNode(text)), *_] if text:
-            return f"- {key.text} = {text}"
-    return None
+def _as_lines(node: MapNode) -> list[Node]:
+    """The equations as they should be written, where each stands as `name: formula`."""
+    lines: list[Node] = []
+    for name, entry in node.entries.items():
+        match entry.value:
+            case ScalarNode(text) as value if text:
+                column = max(value.inside.column - len(f"{name} = "), 1)
+                lines.append(ScalarNode(f"{name} = {text}", "plain", value.line, column))
+            case _:
+                lines.append(MapNode(entry.key.line, entry.key.column, {name: entry}))
+    return lines
 
 
 def _joined(items: Sequence[Node], complaints: Complaints) -> Iterator[Node]:

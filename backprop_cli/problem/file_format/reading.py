@@ -19,7 +19,7 @@ from backprop_cli.problem.file_format.fields import (
     Size,
     Words,
 )
-from backprop_cli.problem.file_format.layer_keys import LAYER, stated_parameters
+from backprop_cli.problem.file_format.layer_keys import LAYERS, stated_parameters
 from backprop_cli.problem.file_format.model_keys import (
     CONVENTION,
     EQUATIONS,
@@ -51,8 +51,10 @@ def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
     node = read_tree(data, complaints)
     if node is None or stray.is_told(node, complaints):
         return None
+    keys = {*PROBLEM.keys, *PROBLEM.aliases}
+    if isinstance(node, MapNode):
+        stray.put_outermost(node, keys, complaints)
     if isinstance(node, MapNode) and "layers" not in node.entries:
-        keys = {*PROBLEM.keys, *PROBLEM.aliases}
         stray.put_under_equations(node, keys, complaints)
         stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)
     return PROBLEM.read(node, "the file", complaints)
@@ -115,7 +117,9 @@ _TEXTS = {
 }
 
 
-_TYPED_AS: Mapping[str, Sequence[str]] = MappingProxyType({"input": ("x",), "samples": ("x", "y")})
+_TYPED_AS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {"input": ("x",), "inputs": ("x",), "samples": ("x", "y")}
+)
 """Where people from elsewhere write what belongs under other keys."""
 
 
@@ -192,7 +196,7 @@ PROBLEM = Record(
         "inputs": Key(
             Size("x: […] for the numbers"), "how many inputs, where there are no numbers"
         ),
-        "layers": Key(ListOf(LAYER, "a list of layers"), "a feed-forward network"),
+        "layers": Key(LAYERS, "a feed-forward network"),
         "values": Key(
             Made(_NUMBERS_OR_LETTERS, _names),
             "the numbers that the equations start from; letters stay free",

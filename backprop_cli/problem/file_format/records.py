@@ -90,10 +90,6 @@ _of_key = cache(shown)  # there are few of them
 _joined = partial(re.fullmatch, r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)")  # {rule sgd, lr=0.1}
 
 
-def _is_empty(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.empty
-
-
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -139,6 +135,10 @@ class Record(Struct, Generic[T], frozen=True):
         """The keys, of which each can be given alone; none where some are always needed."""
         return {} if any(key.required for key in self.keys.values()) else self.keys
 
+    def knows(self, text: str) -> bool:
+        """Whether a key is one of this record, or was meant for one."""
+        return folded(text) in self.meant or nearest(text, [*self.keys, *self.aliases]) is not None
+
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if not isinstance(node, MapNode):
             unexpected(node, name, self, complaints, self._example_with(node))
@@ -179,7 +179,7 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
-        if _is_empty(value) and self._without_colon(entry.key, given):
+        if isinstance(value, ScalarNode) and value.empty and self._without_colon(entry.key, given):
             return
         name, brace, inside = text.partition("{")
         if brace and name.strip() in self.keys and isinstance(value, ScalarNode):
@@ -241,12 +241,14 @@ class Record(Struct, Generic[T], frozen=True):
 
     def _with_value(self, meant: str | None, entry: Entry) -> str | None:
         """The line that is meant, with what was written in the place of the key that it is for."""
-        outer = self.keys.get((meant or "").partition(":")[0])
-        if outer is None or not isinstance(outer.field, Record):
+        name = (meant or "").partition(":")[0]
+        key = self.keys.get(name)
+        if key is None or meant == name:
             return meant
-        text = entry.key.text
-        name = outer.field.meant.get(folded(text), folded(text))
-        key = outer.field.keys.get(name)
+        if isinstance(inner := key.field, Record):
+            text = entry.key.text
+            name = text if text in inner.keys else inner.meant.get(folded(text), "")
+            key = inner.keys.get(name)
         return (_put_in(meant, name, key, entry.value) if key else None) or meant
 
     def _further_in(self, entry: Entry, *, sure: bool) -> str | None:
@@ -356,7 +358,7 @@ class ByKind(Struct, Generic[T], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if isinstance(node, ScalarNode):
             chosen = None if node.empty else self.scalar
-        elif isinstance(node, ListNode) or self._in_a_file(node):
+        elif isinstance(node, ListNode) or self._are_numbers(node):
             chosen = self.listed
         else:
             chosen = self.mapped
@@ -372,9 +374,10 @@ class ByKind(Struct, Generic[T], frozen=True):
                 schemas.append(choice.schema())
         return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
 
-    def _in_a_file(self, node: Node) -> bool:
-        """Whether the numbers of a list are kept in a file."""
-        return is_reference(node) and isinstance(self.listed, Numbers)
+    def _are_numbers(self, node: MapNode) -> bool:
+        """Whether the numbers of a list are kept in a file, or each has a name of its own."""
+        others = isinstance(self.mapped, Record) and not any(map(self.mapped.knows, node.entries))
+        return (is_reference(node) or others) and isinstance(self.listed, Numbers)
 
 
 class Made(Struct, Generic[T], frozen=True):

@@ -6,7 +6,7 @@ Read as keys of the file they would lead to a complaint at every formula that us
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from functools import partial
 
 from backprop_cli.errors import Complaints
@@ -21,6 +21,8 @@ _WORDS = partial(re.findall, r"[^\W\d]\w*")
 _assigned = partial(re.match, r"\s*\w+\s*=[^=]")
 _has_operator = partial(re.fullmatch, r".*[*/@^(].*")
 _SHORT = 2  # letters of a name that is no slip of a key
+_MODELS = frozenset({"layers", "equations"})
+_MODELS = frozenset({"layers", "equations"})
 
 
 def is_told(node: Node, complaints: Complaints) -> bool:
@@ -31,6 +33,30 @@ def is_told(node: Node, complaints: Complaints) -> bool:
     under = "values: with a line `x: [1, 2]` each, equations: with a line `- z = w * x + b` each"
     complaints.add(message, node.mark, under)
     return True
+
+
+def put_outermost(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
+    """Takes the keys of a problem from under a name of their own, such as `model` and `data`.
+
+    Beside equations what stands under `data` is numbers with names.
+    """
+    _unwrap(node, keys, complaints, lambda inside: not _MODELS.isdisjoint(inside))
+    if "layers" in node.entries:
+        _unwrap(node, keys, complaints, lambda inside: inside <= keys)
+
+
+def _unwrap(
+    node: MapNode, keys: Set[str], complaints: Complaints, is_problem: Callable[[Set[str]], bool]
+) -> None:
+    for name, entry in list(node.entries.items()):
+        inside = entry.value.entries if isinstance(entry.value, MapNode) else {}
+        if name in keys or not inside or not is_problem(inside.keys()):
+            continue
+        message = f"the keys of a problem stand in the first column, not under {shown(name)}"
+        said = ", ".join(f"{key}: …" for key in inside)
+        complaints.add(message, entry.key.mark, f"{said}, a line each")
+        del node.entries[name]
+        node.entries = {**inside, **node.entries}
 
 
 def put_under_equations(node: MapNode, keys: Collection[str], complaints: Complaints) -> None:
@@ -66,22 +92,42 @@ def _is_own(name: str, keys: Collection[str]) -> bool:
     return len(name) <= _SHORT or not known
 
 
-def put_under_values(node: MapNode, keys: Collection[str], complaints: Complaints) -> None:
+def put_under_values(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
     """Takes numbers that equations use from beside `equations` to `values`."""
-    strays = [name for name in node.entries if name not in keys and is_name(name)]
-    if not strays or "equations" not in node.entries:
-        return
+    strays = [entry for name, entry in node.entries.items() if name not in keys and is_name(name)]
     values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
-    if not isinstance(values.value, MapNode):
+    if not strays or "equations" not in node.entries or not isinstance(values.value, MapNode):
         return
     used = set(_WORDS(" ".join(_texts(node.entries["equations"].value))))
-    for name in strays:
-        entry = node.entries[name]
-        if name in used and (not isinstance(entry.value, MapNode) or is_reference(entry.value)):
-            message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
-            complaints.add(message, entry.key.mark, f"values: {{{name}: …}}")
-            values.value.entries.setdefault(name, node.entries.pop(name))
-            node.entries["values"] = values
+    groups = [each for each in strays if used & _names(each.value)]
+    alone = [each for each in strays if each.key.text in used and not _names(each.value)]
+    for each in alone:
+        name = each.key.text
+        message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
+        complaints.add(message, each.key.mark, f"values: {{{name}: …}}")
+    found = {each.key.text: each for each in alone} | _of_groups(groups, complaints)
+    if found:
+        values.value.entries = {**found, **values.value.entries}
+        node.entries["values"] = values
+    for each in (*alone, *groups):
+        del node.entries[each.key.text]
+
+
+def _names(value: Node) -> Set[str]:
+    """The names of the numbers in a group, such as `parameters`; none of numbers alone."""
+    return set() if not isinstance(value, MapNode) or is_reference(value) else value.entries.keys()
+
+
+def _of_groups(groups: Sequence[Entry], complaints: Complaints) -> dict[str, Entry]:
+    """What stands in groups, where there are any, which is told once."""
+    inside = [each.value.entries for each in groups if isinstance(each.value, MapNode)]
+    found = {name: entry for entries in inside for name, entry in entries.items()}
+    if groups:
+        named = " and ".join(shown(each.key.text) for each in groups)
+        message = f"numbers that equations use belong under `values`, not under {named}"
+        said = ", ".join(f"{name}: …" for name in found)
+        complaints.add(message, groups[0].key.mark, f"values: {{{said}}}")
+    return found
 
 
 def words(node: Node) -> list[str]:

@@ -35,8 +35,9 @@ _TABLE = (
            after="]", context="flow", on_one_line=True),
     _Words("a matrix is a list of rows in brackets, without a function around it",
            "[[1, 0], [-1, 1]]", characters="[", after="(", context="flow", on_one_line=True),
-    _Words("braces have no place in a name", "the name without them: a_1", characters="{",
-           after="_", context="flow", on_one_line=True),
+    _Words("braces have no place in a name",
+           "the name without them, a_1, or quotes around a formula",
+           characters="{", after="_", context="flow", on_one_line=True),
     _Words("lists stand in one another too deeply here", "[[1, 0], [-1, 1]] for a matrix",
            characters="[", after="[", context="flow", on_one_line=True),
     _Words(
