@@ -19,7 +19,6 @@ from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS
 from backprop_cli.grading.sheets.collect import answer_files, read_answers
-from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 
@@ -307,15 +306,74 @@ def test_a_derivative_that_nothing_needs_is_not_said_to_be_none(name: str) -> No
 
 @pytest.mark.parametrize(
     ("typed", "id"),
-    [("A1", "H1"), ("Z_1", "Z1"), ("y_pred", "Yhat")],
+    [("A1", "H1"), ("Z_1", "Z1"), ("y_pred", "Yhat"), ("delta_2", "dL/dZ2")],
 )
-def test_a_name_from_elsewhere_is_told_what_it_is_here(typed: str, id: str) -> None:
+def test_a_name_from_elsewhere_is_read_and_told(typed: str, id: str) -> None:
     found = sheet(f"answers: {{{typed}: [1, 2]}}")
-    assert not found.answers
+    assert values(found.answers[id]) == [1, 2]
+    assert [said for said, _ in found.remarks] in ([f"`{typed}` is read as {id}"], [])
+
+
+@pytest.mark.parametrize(
+    "lines", ["A1: [1, 2]\n  H1: [3, 4]", "H1[2]: 4\n  H1[1]: 3\n  A1: [1, 2]"]
+)
+def test_a_name_from_elsewhere_is_only_told_beside_the_quantity_itself(lines: str) -> None:
+    found = sheet(f"answers:\n  {lines}\n")
+    assert values(found.answers["H1"]) == [3, 4]
     ((said, _),) = found.remarks
-    meant = KNOWN.named(said.rpartition("did you mean `")[2].removesuffix("`?"))
-    assert isinstance(meant, Reference)
-    assert meant.whole == id
+    assert said == "there is no quantity `A1`; did you mean `H1`?"
+
+
+def test_of_two_names_from_elsewhere_the_first_is_read() -> None:
+    found = sheet("answers:\n  A1: [1, 2]\n  a_1: [3, 4]\n")
+    assert values(found.answers["H1"]) == [1, 2]
+    assert [mark.line for _, mark in found.remarks] == [2, 3]
+
+
+def test_names_below_headings_of_ones_own() -> None:
+    found = answers(
+        "forward: {Z1: [1, 2]}\nlayer 1: {h: [3, 4], dW: [[1, 2], [3, 4]]}\n"
+        "L2: {z: [5, 6]}\ngradients: {W2: [[5, 6], [7, 8]]}\nnew: {b1: [7, 8]}"
+    )
+    assert {id: values(each) for id, each in found.items()} == {
+        "Z1": [1, 2],
+        "H1": [3, 4],
+        "dL/dW1": [1, 2, 3, 4],
+        "Z2": [5, 6],
+        "dL/dW2": [5, 6, 7, 8],
+        "b1_new": [7, 8],
+    }
+
+
+def test_a_heading_with_nothing_known_below_it_is_told() -> None:
+    found = sheet("answers:\n  scratch: {q: 1, r: 2}\n  Z1: [1, 2]\n")
+    assert list(found.answers) == ["Z1"]
+    ((said, mark),) = found.remarks
+    assert "`scratch`" in said
+    assert mark.line == 2
+
+
+def test_answers_behind_dashes() -> None:
+    assert values(one("- Z1: [1, 2]")) == [1, 2]
+    found = answers("- Z1: [1, 2]\n- Z2: [3, 4]\n- Z1: [5, 6]")
+    assert found["Z1"].trouble is not None
+    assert values(found["Z2"]) == [3, 4]
+
+
+@pytest.mark.parametrize("student", ["", "student: Ann\n"])
+def test_answers_without_a_heading_are_graded_and_told(student: str) -> None:
+    found = sheet(f"{student}Z1: [1, 2]\ntotal: 3\nlayer 2: {{z: [3, 4]}}\nZ1: [5, 6]\n")
+    assert found.student == ("Ann" if student else "anna")
+    assert found.error is None
+    assert found.answers["Z1"].trouble is not None
+    assert values(found.answers["Z2"]) == [3, 4]
+    assert "`answers:` is missing" in found.remarks[0][0]
+    assert "`total`" in found.remarks[1][0]
+
+
+def test_what_names_no_quantity_is_no_sheet_without_a_heading() -> None:
+    found = sheet("name: CI\non: [push]\njobs: {check: {runs-on: ubuntu}}\n")
+    assert (found.error or "").startswith("there are no `answers`")
 
 
 @pytest.mark.parametrize(
@@ -485,7 +543,10 @@ b2_new,1,,_
 HEADER = "name,row,column,value\n"
 
 
-@pytest.mark.parametrize("header", ["", HEADER, "\ufeffName, Row, Column, Value\n"])
+@pytest.mark.parametrize(
+    "header",
+    ["", HEADER, "\ufeffName, Row, Column, Value\n", "Quantity,row,col,Number\n"],
+)
 @pytest.mark.parametrize(("old", "new"), [("", ""), ("\n", "\r\n"), (",", ";"), (",", "\t")])
 def test_csv(header: str, old: str, new: str) -> None:
     text = (header + ROWS).replace("1 2; 3 4", "1 2| 3 4")
@@ -567,6 +628,10 @@ def test_aliases_neither_explode_nor_harm_others() -> None:
         "answers:\n  Z1: '" + "1 " * 500_000 + "'\n  L: 1\n",
         "answers:\n  Z1: " + "(" * 300 + "1" + ")" * 300 + "\n  L: 1\n",
         "answers:\n  Z1: 9^9^9^9^9\n  L: 1\n",
+        "".join(f"q{n}: 1\n" for n in range(30_000)) + "L: 1\n",
+        "".join(f"q{n}: 1\n" for n in range(30_000)) + "answers: {L: 1}\n",
+        "answers:\n" + "".join(f"  q{n}: {{r{n}: 1}}\n" for n in range(10_000)) + "  L: 1\n",
+        "answers:\n" + "".join(f"  layer{n}: {{z: 1}}\n" for n in range(999)) + "  L: 1\n",
     ],
 )
 def test_large_sheets_are_read_without_much_work(text: str) -> None:

@@ -353,6 +353,28 @@ def test_json_as_people_type_it_keeps_its_digits() -> None:
     assert by_id(submission)["dL/dW1"].verdict == "correct"
 
 
+@pytest.mark.parametrize("digits", [3, 17])
+@pytest.mark.parametrize("heading", ["layers", None])
+def test_each_layer_of_json_has_the_quantities_of_its_number(
+    digits: int, heading: str | None
+) -> None:
+    """Also those with one name that would mean the same twice: `a`, where one layer is hidden."""
+    v = {name: np.round(array, digits).tolist() for name, array in right().items()}
+    layers = [{"z": v["Z1"], "a": v["A1"]}, {"z": v["Z2"], "a": v["P"]}]
+    said = (
+        {"layers": layers} if heading else {f"layer{k}": each for k, each in enumerate(layers, 1)}
+    )
+    submission = desk().grade(json.dumps(said).encode(), "mine.json")
+    assert {
+        id: one.verdict for id, one in by_id(submission).items() if one.verdict != "missing"
+    } == {
+        "Z1": "correct",
+        "H1": "correct",
+        "Z2": "correct",
+        "Yhat": "correct",
+    }
+
+
 class Bomb:
     """An object that would leave a trace if it were unpickled."""
 

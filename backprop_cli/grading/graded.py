@@ -8,6 +8,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from backprop_cli.algebra.expr import Sym
+from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.causes import Causes
 from backprop_cli.grading.exercise import Exercise, Question
@@ -292,7 +293,11 @@ class Graded:
         """What is given, written down once more: as it is, or with other numbers."""
         if self.stands_for(answer, point(truth)):
             return "correct", "", ()
-        return "wrong", f"{name} is given, and its numbers in the problem are others", ()
+        why = f"{name} is given, and its numbers in the problem are others"
+        updated = self.exercise.key.truth.get(new_id(name))
+        if updated is not None and self.stands_for(answer, point(updated)):
+            why = f"these are the numbers of {new_id(name)}: write that name; {name} is given"
+        return "wrong", why, ()
 
     def stands_for(self, answer: Answer, known: Interval) -> bool:
         """Whether the numbers of an answer, as far as there are any, may be these."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.assembled import Collector, said
+from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector, said, without_dashes
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.grading.sheets.plain_sheet import PlainReader, plain_tree
 from backprop_cli.grading.sheets.spreadsheets import (
@@ -176,6 +176,7 @@ def _from_tree(
     collector = Collector(known)
     student: str | None = None
     blocks: list[Entry] = []
+    root = collector.with_heading(root, _OF_PROBLEMS)
     for entry in (*root.entries.values(), *root.again):
         match entry.key.text.strip().casefold():
             case "answers":
@@ -222,6 +223,8 @@ def _student(value: Node, collector: Collector) -> str | None:
 
 def _unknown_key(key: ScalarNode, known: Quantities, collector: Collector) -> None:
     text = key.text
+    if len(collector.remarks) >= MOST_REMARKS and not known.is_id(text):
+        return
     if isinstance(known.named(text), Reference):
         message = f"{shown(text)} does not belong to `answers` here, and is not graded"
         collector.remark(message, key.mark, "the same line, indented, below `answers:`")
@@ -240,15 +243,13 @@ def _read_block(
         if rest is None or not rest.broken:  # else it was left out, and is told line by line
             collector.remark("there are no answers below `answers`", block.key.mark)
         return None
-    if not isinstance(value, MapNode):
+    answers = without_dashes(value)
+    if answers is None:
         message = f"names with their values belong below `answers`, not {kind_of(value)}"
         return Complaint(message, value.mark, _FORM)
     if complaints.found:
-        _lay_blame(value, collector, complaints)
-    for entry in value.entries.values():
-        collector.add(entry.key, entry.value)
-    for entry in value.again:
-        collector.add(entry.key, entry.value)
+        _lay_blame(answers, collector, complaints)
+    collector.add_all(answers)
     return None
 
 

@@ -109,9 +109,11 @@ def _is_single(array: np.ndarray[Any, Any]) -> bool:
 def typed_sheet(leaves: Mapping[str, Any], known: Quantities, student: str, file: str) -> Sheet:
     """The sheet of numbers that somebody typed, in a file of JSON or in Python: digits count."""
     collector = Collector(known)
+    sizes = {name: sum(1 for _ in _numbers(leaf)) for name, leaf in leaves.items()}
+    others = named_together(sizes, known)
     for name, leaf in leaves.items():
         node = ScalarNode(name, "plain", 0, 0)
-        found = meant(name, known)
+        found = meant(others.get(name, name), known)
         if not isinstance(found, Reference):
             collector.remark(found.message, node.mark, found.instead)
         elif found.index is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Set
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.program_names import meant
@@ -13,13 +15,31 @@ from backprop_cli.grading.quantities import Quantities, Unknown
 from backprop_cli.grading.report_data import Answer, Index, Shape, Typed
 from backprop_cli.grading.sheets.cells import Budget, UnreadableError, indices, read_cells
 from backprop_cli.problem.ids import Reference
-from backprop_cli.problem.text.tree import Node, ScalarNode
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import printable, shown
 
 MOST_REMARKS: Final = 100
 """So many complaints are kept about one sheet, and so many unknown names are looked up."""
 
+_LAYER = re.compile(r"(?:layer|l)[ _-]?(\d{1,3})", re.IGNORECASE).fullmatch
 _MORE = "there is more that is not understood, from here on"
+
+
+def without_dashes(node: Node) -> MapNode | None:
+    """Names with their values, also where each stands behind a dash; None of anything else."""
+    if isinstance(node, MapNode):
+        return node
+    items = node.items if isinstance(node, ListNode) else []
+    mappings = [item for item in items if isinstance(item, MapNode)]
+    if not mappings or len(mappings) < len(items):
+        return None
+    found = MapNode(node.line, node.column)
+    for entry in (entry for each in mappings for entry in (*each.entries.values(), *each.again)):
+        if entry.key.text in found.entries:
+            found.again.append(entry)
+        else:
+            found.entries[entry.key.text] = entry
+    return found
 
 
 class Collector(Struct):
@@ -29,6 +49,7 @@ class Collector(Struct):
     remarks: list[tuple[str, Mark]] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
     student: str | None = None
+    _unknown: int = 0
     _whole: dict[str, Answer] = field(default_factory=dict)
     _names: dict[str, ScalarNode] = field(default_factory=dict)
     _parts: dict[str, dict[Index, tuple[Typed, ScalarNode]]] = field(default_factory=dict)
@@ -54,10 +75,92 @@ class Collector(Struct):
             return None
         return found
 
+    def add_all(self, answers: MapNode) -> None:
+        """What stands below `answers`: names with their values, some of them in sections."""
+        lines: list[tuple[ScalarNode, Node]] = []
+        for entry in (*answers.entries.values(), *answers.again):
+            lines += self.section(entry) or [(entry.key, entry.value)]
+        named = (self._named(name.text) for name, _ in lines)
+        taken = {each.whole for each in named if each is not None}
+        for name, value in lines:
+            other = self._by_other_name(name, taken)
+            if other is None:
+                self.add(name, value)
+            else:
+                self._put(other, name, value)
+
+    def _by_other_name(self, name: ScalarNode, taken: set[str]) -> Reference | None:
+        """What a name of programs means, such as A1 for H1, where nothing else is that quantity."""
+        if len(self.remarks) >= MOST_REMARKS or self._named(name.text) is not None:
+            return None
+        found = meant(name.text, self.known)
+        if not isinstance(found, Reference) or found.whole in taken:
+            return None
+        if found.index is None:
+            taken.add(found.whole)
+        self.remark(f"{shown(name.text)} is read as {found.text}", name.mark)
+        return found
+
+    def section(self, entry: Entry) -> list[tuple[ScalarNode, Node]] | None:
+        """What stands below a heading of one's own, such as `forward` or `layer 1`: z is Z1 there.
+
+        None where it is no heading: a quantity, or one with no quantity below it.
+        """
+        if not isinstance(entry.value, MapNode) or self._named(entry.key.text) is not None:
+            return None
+        inside = [
+            (replace(each.key, text=self._below(entry.key.text, each.key.text)), each.value)
+            for each in (*entry.value.entries.values(), *entry.value.again)
+        ]
+        return inside if any(self._named(name.text) for name, _ in inside) else None
+
+    def _below(self, heading: str, name: str) -> str:
+        """A name below a heading, as it would be without one: W1 below `gradients` is dL/dW1."""
+        if (found := _LAYER(heading.strip())) and self._named(f"{name}{found[1]}"):
+            return f"{name}{found[1]}"
+        more = meant(f"{heading}/{name}", self.known) if self._named(name) else None
+        return more.text if isinstance(more, Reference) else name
+
+    def with_heading(self, root: MapNode, of_others: Set[str]) -> MapNode:
+        """The sheet with `answers` above the answers, which some leave out.
+
+        With a key `of_others` it is no sheet.
+        """
+        headings = {text.strip().casefold() for text in root.entries}
+        if "answers" in headings or of_others & headings:
+            return root
+        names = [name for name, entry in root.entries.items() if self._is_answer(entry)]
+        if not names:
+            return root
+        first = root.entries[names[0]].key
+        self.remark("`answers:` is missing above these lines, which are graded", first.mark)
+        below = {name: root.entries[name] for name in names}
+        again = [entry for entry in root.again if entry.key.text in below]
+        answers = Entry(
+            replace(first, text="answers"), MapNode(first.line, first.column, below, again)
+        )
+        others = {name: each for name, each in root.entries.items() if name not in below}
+        return MapNode(root.line, root.column, {**others, "answers": answers})
+
+    def _is_answer(self, entry: Entry) -> bool:
+        return self._named(entry.key.text) is not None or self.section(entry) is not None
+
+    def _named(self, text: str) -> Reference | None:
+        """What is called so; no more than so many names that there are not are looked up."""
+        if self._unknown >= MOST_REMARKS and not self.known.is_id(text):
+            return None
+        found = self.known.named(text)
+        if isinstance(found, Reference):
+            return found
+        self._unknown += 1
+        return None
+
     def add(self, name: ScalarNode, value: Node) -> None:
         """A name and what stands behind it, a quantity or an entry of one."""
-        if (found := self.reference(name)) is None:
-            return
+        if (found := self.reference(name)) is not None:
+            self._put(found, name, value)
+
+    def _put(self, found: Reference, name: ScalarNode, value: Node) -> None:
         if found.index is None:
             self.add_whole(found.whole, name, value)
         else:
@@ -141,11 +244,12 @@ class Collector(Struct):
         return UnreadableError(message, name.mark, f"{first} to {last}" if shape else id)
 
     def _refuse_twice(self, id: str, before: ScalarNode, name: ScalarNode) -> None:
-        place = f"line {before.line}, column {before.column}"
+        place = f"line {before.line}, column {before.column}" if before.line else ""
         if before.text == name.text:
-            message = f"{shown(name.text)} is given twice: on {place} and here"
+            message = f"{shown(name.text)} is given twice" + (place and f": on {place} and here")
         else:
-            message = f"{shown(name.text)} is given already, as {shown(before.text)} on {place}"
+            message = f"{shown(name.text)} is given already, as {shown(before.text)}"
+            message += place and f" on {place}"
         self.refuse(id, UnreadableError(message, name.mark, "one of the two"), name)
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("name", "row", "column", "value")
 _PAIR = ("name", "value")
+_ALSO = {
+    **dict.fromkeys(("quantity", "id", "answer", "symbol"), "name"),
+    **dict.fromkeys(("number", "result"), "value"),
+    "col": "column",
+}
+"""What columns are called elsewhere."""
 _DELIMITERS = ";\t,"
 _HEADS = frozenset((*COLUMNS, "student"))
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])|(?<![0-9]),(?=[0-9]+$)")
@@ -81,8 +87,8 @@ def _delimiter(line: tuple[int, str], collector: Collector) -> str | None:
 
 def _header(cells: list[str]) -> tuple[str, ...] | None:
     """The columns, in their order, where the first line says them."""
-    names = tuple(cell.casefold() for cell in cells)
-    return names if names[0] == "name" or {"name", "value"} <= set(names) else None
+    names = tuple(_ALSO.get(text := cell.casefold().strip(), text) for cell in cells)
+    return names if cells[0].casefold() == "name" or {"name", "value"} <= set(names) else None
 
 
 def _cells(number: int, line: str, delimiter: str) -> Iterator[ScalarNode]:
