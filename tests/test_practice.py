@@ -432,13 +432,24 @@ def test_what_cannot_be_read_leaves_the_answer_before_it() -> None:
     assert '"tries": {"Z1": 1}' in practice.sheet
 
 
-@pytest.mark.parametrize("line", ["Z1 = 4 0", "z1: [4, 0]", "Z\N{SUPERSCRIPT ONE}=4 0"])
+@pytest.mark.parametrize(
+    "line", ["Z1 = 4 0", "z1: [4, 0]", "Z_1 = 4 0", "Z\N{SUPERSCRIPT ONE}=4 0"]
+)
 def test_an_answer_may_have_its_name_before_it(line: str) -> None:
     assert "right" in text(session(NET).reply(line).lines)
 
 
-def test_the_name_of_something_else_is_no_answer() -> None:
-    assert "cannot be read" in text(session(NET).reply("H1 = 4 0").lines)
+@pytest.mark.parametrize(("line", "other"), [("H1 = 4 0", "H1"), ("a1: 4 0", "H1")])
+def test_the_name_of_another_question_is_told_and_nothing_is_written(line: str, other: str) -> None:
+    practice = session(NET)
+    reply = practice.reply(line)
+    assert f"{other} is another question" in text(reply.lines)
+    assert not reply.changed
+    assert "Z1: _" in text(practice.reply("show").lines)
+
+
+def test_the_name_of_nothing_is_no_answer() -> None:
+    assert "cannot be read" in text(session(NET).reply("Q7 = 4 0").lines)
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,8 @@ class Tutor(Struct, frozen=True):
         own, words, by = self.names.text(step.id), reason(step), noun(step.rule)
         used = self._used(step)
         if by and _is_all(step) and used:
-            of = f"the {by}: {used}" if " of " in by else f"the {by} of {used}"
+            made = "made of" if step.rule in _WEIGHTED else "of"
+            of = f"the {by}: {used}" if " of " in by else f"the {by} {made} {used}"
             return f"{own} is {of}" if words in ("", by) else f"{own} is the {words}: {of}"
         told = f"{own} is {_with_article(words)}" if words and by != words else own
         if step.rule in LOSSES and words:
@@ -266,6 +267,7 @@ class Tutor(Struct, frozen=True):
 
 
 _AGAIN: Final = "forward-again"
+_WEIGHTED: Final = ("affine", "linear")
 
 
 def _with_article(words: str) -> str:
@@ -282,9 +284,7 @@ def _is_direct(expr: Expr, shares: Set[str]) -> bool:
 def _is_all(step: Step) -> bool:
     """Whether a formula is nothing but its rule, applied to quantities."""
     args = step.expr.args if isinstance(step.expr, Op) else ()
-    return step.rule in ("affine", "linear") or (
-        _is_last(step) and all(isinstance(arg, Sym) for arg in args)
-    )
+    return step.rule in _WEIGHTED or (_is_last(step) and all(isinstance(arg, Sym) for arg in args))
 
 
 def _is_last(step: Step) -> bool:

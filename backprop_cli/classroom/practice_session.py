@@ -19,6 +19,7 @@ from backprop_cli.document.view import View
 from backprop_cli.formats.registry import written as in_format
 from backprop_cli.grading.exercise import Question
 from backprop_cli.grading.grader import Grader
+from backprop_cli.grading.program_names import meant as meant_in_program
 from backprop_cli.grading.report_data import Answer, Result, Submission
 from backprop_cli.grading.sheets.answer_files import Reader
 from backprop_cli.grading.sheets.blank_sheet import digits_said
@@ -168,7 +169,7 @@ class Practice:
 
     def reply(self, line: str) -> Reply:
         """What to say to a line; nothing is asked any more once it has ended."""
-        typed = line.strip()
+        typed = self._unnamed(line.strip())
         if self.ended:
             return Reply(())
         command = self._commands.get(typed.casefold())
@@ -178,6 +179,9 @@ class Practice:
             return Reply(lines, self.sheet != before)
         if typed in _LEFT_FREE:
             return Reply((Line("Nothing is written; `skip` leaves it, `hint` helps.", "note"),))
+        if (other := self._other_named(typed)) is not None:
+            said = f"This is {self._now.id}, and {other} is another question: nothing is written."
+            return Reply((Line(said, "note"),))
         return Reply(tuple(self._judged(typed)), changed=True)
 
     @cached_property
@@ -250,7 +254,7 @@ class Practice:
     def _judged(self, typed: str) -> Iterator[Line]:
         """The verdict on an answer; what is right, or follows, leads to the next question."""
         question, texts, shown = self._now, self._kept.texts.copy(), self._kept.shown.copy()
-        self._kept.texts[question.id] = as_typed(self._unnamed(typed))
+        self._kept.texts[question.id] = as_typed(typed)
         self._kept.shown.discard(question.id)
         result = self._result(question)
         yield from self._told(result)
@@ -266,11 +270,21 @@ class Practice:
 
     def _unnamed(self, typed: str) -> str:
         """An answer without the name of what is asked before it: `Z1 = 1 2`, `Z1: 1 2`."""
-        if (found := _named(typed)) is None:
-            return typed
-        meant = self._known.named(found["name"])
-        is_it = isinstance(meant, Reference) and meant.text == self._now.id
-        return found["answer"] if is_it else typed
+        found = None if self.ended else _named(typed)
+        meant = None if found is None else self._meant(found["name"])
+        return found["answer"] if found and meant == self._now.id else typed
+
+    def _other_named(self, typed: str) -> str | None:
+        """Another question that an answer is said to be one of."""
+        found = _named(typed)
+        meant = None if found is None else self._meant(found["name"])
+        return meant if meant in self._ids else None
+
+    def _meant(self, name: str) -> str | None:
+        meant = self._known.named(name)
+        if not isinstance(meant, Reference):
+            meant = meant_in_program(name, self._known)
+        return meant.text if isinstance(meant, Reference) else None
 
     def _graded(self, sheet: str) -> Submission:
         return self._grader.grade(self._reader.sheet(sheet.encode(), "practice.yaml"))
