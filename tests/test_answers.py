@@ -560,6 +560,24 @@ def test_csv(header: str, old: str, new: str) -> None:
     assert values(found.answers["W1_new"]) == [1, 2, 3, 4]
 
 
+def test_csv_with_a_column_for_each_quantity() -> None:
+    found = csv("student;Z1[1];Z1[2];L;q\nAnn;4;0,5;1/3;2\n")
+    assert found.student == "Ann"
+    assert values(found.answers["Z1"]) == [4, 0.5]
+    assert values(found.answers["L"]) == [pytest.approx(1 / 3)]
+    ((said, mark),) = found.remarks
+    assert "`q`" in said
+    assert mark.line == 1
+    assert not csv("Z1[1],L\n").answers
+
+
+def test_csv_with_a_row_for_each_student_is_told() -> None:
+    found = csv("student,Z1[1],L\nAnn,4,1\n\nBen,3,1\n")
+    assert "a row for each of 2 students" in (found.error or "")
+    assert found.error_mark is not None
+    assert found.error_mark.line == 4
+
+
 @pytest.mark.parametrize("vector", ['"[4, 0]"', '"[4. 0.]"', "[4 0]", '" [4,0] "', '"[4; 0]"'])
 def test_a_list_in_one_cell_is_what_it_says(vector: str) -> None:
     """As a program prints a vector; so does who exports a table."""

@@ -147,7 +147,8 @@ def _from_workbook(data: bytes, file: str, known: Quantities) -> Sheet:
         return _unusable(file, _too_large())
     if not rows:
         return _unusable(file, Complaint("there is nothing in this workbook"))
-    take_rows(rows, collector)
+    if (problem := take_rows(rows, collector)) is not None:
+        return _unusable(file, problem)
     for cell in (cell for row in rows for cell in row[1:] if cell.text == DATE):
         collector.remark("Excel took what was typed here for a date", cell.mark, _FRACTION)
     return _sheet(file, _clean(collector.student or "") or None, collector)

@@ -145,6 +145,10 @@ class Collector(Struct):
     def _is_answer(self, entry: Entry) -> bool:
         return self._named(entry.key.text) is not None or self.section(entry) is not None
 
+    def is_name(self, text: str) -> bool:
+        """Whether a quantity, or an entry of one, is called so."""
+        return self._named(text) is not None
+
     def _named(self, text: str) -> Reference | None:
         """What is called so; no more than so many names that there are not are looked up."""
         if self._unknown >= MOST_REMARKS and not self.known.is_id(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -47,16 +47,19 @@ def read_rows(text: str, collector: Collector) -> Complaint | None:
     delimiter = _delimiter(lines[0], collector)
     if delimiter is None:
         return Complaint("this is not a table of answers", instead=_FORM)
-    take_rows(
-        (list(_cells(*line, delimiter)) for line in lines), collector, commas=delimiter == ","
-    )
-    return None
+    rows = [list(_cells(*line, delimiter)) for line in lines]
+    return take_rows(rows, collector, commas=delimiter == ",")
 
 
 def take_rows(
-    rows: Iterable[list[ScalarNode]], collector: Collector, *, commas: bool = False
-) -> None:
-    """Gives every row to the collector. Where `commas` separate cells, none is a decimal one."""
+    rows: Sequence[list[ScalarNode]], collector: Collector, *, commas: bool = False
+) -> Complaint | None:
+    """Gives every row to the collector; a complaint where each row is a student's.
+
+    Where `commas` separate cells, none is a decimal one.
+    """
+    if rows and sum(collector.is_name(cell.text) for cell in rows[0]) > 1:
+        return _take_across(rows, collector, commas=commas)
     columns: tuple[str, ...] | None = None
     for number, cells in enumerate(rows):
         if number == 0 and (columns := _header([cell.text for cell in cells])) is not None:
@@ -65,6 +68,26 @@ def take_rows(
             cells[1:] = map(_with_points, cells[1:])
         if any(cell.text for cell in cells):
             _take(cells, columns or (_PAIR if len(cells) == len(_PAIR) else COLUMNS), collector)
+    return None
+
+
+def _take_across(
+    rows: Sequence[list[ScalarNode]], collector: Collector, *, commas: bool
+) -> Complaint | None:
+    """Reads a table with a column for each quantity, which has room for one student."""
+    names, *below = rows
+    filled = [cells for cells in below if any(cell.text for cell in cells)]
+    if len(filled) > 1:
+        message = f"this table has a row for each of {len(filled)} students: a sheet is of one"
+        return Complaint(
+            message, filled[1][0].mark, "a file for each: the first line, and the student's own"
+        )
+    for name, value in zip(names, filled[0] if filled else (), strict=False):
+        if name.text.casefold() in ("student", "name"):
+            collector.student = collector.student or _said([value])
+        else:
+            collector.add(name, value if commas else _with_points(value))
+    return None
 
 
 def _with_points(cell: ScalarNode) -> ScalarNode:
