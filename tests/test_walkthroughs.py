@@ -321,6 +321,19 @@ answers: {Z1: [1.1], Yhat: [1.1], L: 0.01,
 """,
         set(),
     ),
+    "(x - 4)² by momentum, a page of the university of Saïda: the loss is 0 on the way": (
+        """
+values: {x: 10}
+equations: [L = (x - 4)^2]
+train: [x]
+update: {rule: momentum, form: classic, learning_rate: 0.2, beta: 0.9, steps: 4}
+""",
+        """
+answers: {dL/dx: 12, x_new: 7.6, L@2: 12.96, dL/dx@2: 7.2, x_new@2: 4.0, L@3: 0, dL/dx@3: 0,
+  x_new@3: 0.76, dL/dx@4: -6.48, x_new@4: -0.86}
+""",
+        set(),
+    ),
 }
 
 
@@ -347,3 +360,10 @@ def test_the_lost_scaling_of_the_attention_is_a_lost_factor(tmp_path: Path) -> N
     title = next(title for title in WALKTHROUGHS if "attention" in title)
     report, _ = checked(title, tmp_path)
     assert report["dL/dW_Q"].slips == ("factor-two",)
+
+
+def test_a_loss_of_0_is_printed_as_0_where_floats_leave_a_rest() -> None:
+    """x is 4.000000000000001 after two updates: by hand 4, and (4 - 4)² is 0."""
+    title = next(title for title in WALKTHROUGHS if "momentum" in title)
+    problem = backprop.load(WALKTHROUGHS[title][0])
+    assert problem.solve(at=3)["L"] == 0

@@ -313,6 +313,7 @@ LOOP = f"values: {{w: [1, 2], h_0: 0}}\nequations:\n  - {STEPS}\n      - h_t = %
         (formula("x: [1, 2]", "L = sum(x[1:])"), (3, 17), "an index is", "x[2:4]"),
         (formula("x: [1, 2]", "L = sum(i, x[i])"), (3, 18), "an index is", "sum(i in 1..3, …)"),
         (formula("x: [1, 2]", "L = sum_i x_i"), (3, 9), "is no sum here", "sum(i in 1..3, …)"),
+        (formula("x: [1, 2]", "L = sum_t (x)"), (3, 9), "mean `sum`?", "sum(t in 1..3, …) over t"),
         (formula("x: [1, 2]", "L = Σ x"), (3, 9), "is no sum here", "sum(…)"),
         (formula("x: [1, 2]", "L = norm(x, 2)"), (3, 9), "`norm` takes 1", "norm(…)"),
         (formula("x: 1", "L = leaky_relu(x, alpha=1)"), (3, 9), "no option `alpha`", "slope=…"),

@@ -192,6 +192,11 @@ def _quotients(args: Sequence[Inexact], _: Mapping[str, object]) -> Array:
     return off_a / np.abs(b) + np.abs(a) * off_b / (b * b)
 
 
+def _powers(args: Sequence[Inexact], _: Mapping[str, object]) -> Array:
+    (a, off_a), (n, _exact) = args
+    return np.abs(n * np.abs(a) ** (n - 1)) * off_a
+
+
 def _matmuls(args: Sequence[Inexact], _: Mapping[str, object]) -> Array:
     (a, off_a), (b, off_b) = args
     rounded = _UNIT * np.shape(a)[-1]
@@ -223,6 +228,7 @@ _OFF: Mapping[str, Callable[[Sequence[Inexact], Mapping[str, object]], Array]] =
         "neg": lambda args, _: args[0][1],
         "mul": _products,
         "div": _quotients,
+        "pow": _powers,
         "matmul": _matmuls,
         "sum": partial(_totals, "sum"),
         "mean": partial(_totals, "mean"),

@@ -194,6 +194,13 @@ def _with_index(name: str) -> str | None:
     return base if base in FUNCTIONS and len(index) == 1 else None
 
 
+def _called(function: str, written: str) -> str:
+    """How it is called: a sum whose name says which letter runs (sum_t) may be one over time."""
+    letter = written.partition("_")[2] if written.startswith(("sum_", "mean_")) else ""
+    over = f", or {function}({letter} in 1..3, …) over {letter}" if len(letter) == 1 else ""
+    return f"{function}(…){over}"
+
+
 def _unknown(token: Token) -> FormulaError:
     """What is said of a function that there is not: its name here, or how to write it."""
     known = sorted(FUNCTIONS)
@@ -204,7 +211,7 @@ def _unknown(token: Token) -> FormulaError:
         instead = f"{meant.name}(…)" if meant.name else meant.formula
     elif (near := nearest(token.text, known) or _with_index(token.text)) is not None:
         message += f"; did you mean `{near}`?"
-        instead = f"{near}(…)"
+        instead = _called(near, token.text)
     else:
         instead = f"`*` between two factors, if {quoted(token.text)} is a quantity"
     return FormulaError(message, token.offset, instead)
