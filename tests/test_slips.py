@@ -311,6 +311,7 @@ ELSEWHERE = {
     "wrong-stride": set(),
     "wrong-padding": set(),
     "stop-ignored": set(),  # or anything that is held fixed
+    "complement": set(),  # or a gate
     "divided-by-one-less": set(),  # or a mean over more than two
 }
 """Slips that make no sense in every setting: where they do."""

@@ -398,3 +398,32 @@ def test_zeros_that_come_of_zeros_are_no_new_weight() -> None:
     v = in_batch()
     answers = on_sheet(v, dL__dW1=np.zeros((2, 3)))
     assert slips(SOFTMAX_BATCH, answers, "dL/dW1") == set()
+
+
+BLEND = """values: {h_0: 0.4, z: 0.35, c: -0.9, y: 1}
+equations: [h = (1 - z) * h_0 + z * c, L = 1/2 * (h - y)^2]
+train: [z, c]
+grading: {precision: {decimals: 4}}
+"""
+
+
+@pytest.mark.parametrize(("gate", "names"), [(0.65, {"complement"}), (0.66, set()), (0.64, set())])
+def test_a_gate_and_what_it_lacks_to_1_exchanged(gate: float, names: set[str]) -> None:
+    h = (1 - 0.35) * 0.4 + 0.35 * -0.9
+    wrong = (1 - gate) * 0.4 + gate * -0.9
+    assert names == slips(BLEND, f"h: {wrong:.4f}", "h") & {"complement"}
+    right = f"h: {h:.4f}, L: {(h - 1) ** 2 / 2:.4f}, dL/dh: {h - 1:.4f}"
+    found = slips(BLEND, f"{right}, dL/dc: {(h - 1) * gate:.4f}", "dL/dc")
+    assert names == found & {"complement"}
+
+
+def test_an_average_with_its_weights_exchanged() -> None:
+    problem = """values: {w: 2}
+equations: [L = w^3]
+train: [w]
+update: {rule: momentum, form: ewma, learning_rate: 0.1, beta: 0.8, state: {v_w: 5}}
+ask: [L, dL/dw, v_w]
+"""
+    for velocity, names in ((0.2 * 5 + 0.8 * 12, {"complement"}), (10.5, set())):
+        answers = f"L: 8, dL/dw: 12, v_w: {velocity}"
+        assert slips(problem, answers, "v_w") & {"complement"} == names

@@ -334,6 +334,45 @@ answers: {dL/dx: 12, x_new: 7.6, L@2: 12.96, dL/dx@2: 7.2, x_new@2: 4.0, L@3: 0,
 """,
         set(),
     ),
+    "a network of tanh units by hand, ten digits (DeLucca, exercises in neural networks)": (
+        """
+x: [0.5, -0.2]
+y: [1.0]
+layers:
+  - {weights: [[0.3, -0.1], [0.2, 0.4]], bias: [0.1, -0.2], activation: tanh}
+  - {weights: [[0.5, -0.3]], bias: [0.2], activation: tanh}
+loss: mean-squared-error
+""",
+        """
+answers: {Z1: [0.27, -0.18], H1: [0.2636248355, -0.1780808681], Z2: [0.3852366782],
+  Yhat: [0.3672465626], L: 0.4003769125, dL/dYhat: [-1.2655068747], dL/dZ2: [-1.0948279147]}
+""",
+        set(),
+    ),
+    "derivatives of a layer given, quiz 7 of DSC 140B": (
+        """
+values: {z: [3, -2], W: [[5, 1], [1, 2]]}
+equations: [a = relu(z), s = W.T @ a]
+upstream: {s: [-3, 1]}
+""",
+        """
+answers: {dL/dW: [[-9, 3], [0, 0]], dL/da: [-14, -1], dL/dz: [-14, 0]}
+""",
+        set(),
+    ),
+    "ab + exp(b + c) − 7 (c + d), one step uphill (a question on math-gpt)": (
+        """
+values: {a: 1, b: -2, c: 2, d: 1}
+equations: [f = a * b + exp(b + c) - 7 * (c + d), L = -f]
+train: [a, b, c, d]
+update: {rule: sgd, learning_rate: 0.1}
+""",
+        """
+answers: {f: -22, dL/da: 2, dL/db: -2, dL/dc: 6, dL/dd: 7,
+  a_new: 0.8, b_new: -1.8, c_new: 1.4, d_new: 0.3}
+""",
+        set(),
+    ),
 }
 
 
@@ -367,3 +406,10 @@ def test_a_loss_of_0_is_printed_as_0_where_floats_leave_a_rest() -> None:
     title = next(title for title in WALKTHROUGHS if "momentum" in title)
     problem = backprop.load(WALKTHROUGHS[title][0])
     assert problem.solve(at=3)["L"] == 0
+
+
+def test_what_is_trained_and_reached_by_no_gradient_is_named() -> None:
+    values, loss = {"w": 2.0, "v": 3.0, "x": 1.0}, "L = (w * x - 1)^2"
+    for trained, said in ((["w", "v"], True), (["w"], False)):
+        problem = backprop.load({"values": values, "equations": [loss], "train": trained})
+        assert ("no gradient reaches v" in problem.solve().render("text")) is said

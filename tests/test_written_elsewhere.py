@@ -298,6 +298,7 @@ def test_on_the_command_line(arguments: tuple[str, ...], said: str, instead: str
 
 LAYER = "x: [1, 2]\nlayers:\n  - weights: [[1, 2]]\n"
 STEPS = "for t in 1..2:"
+CLASSES, CLASSIFIED = "y: [1, 2], P: [[0.9, 0.1], [0.3, 0.7]]", "L = cross_entropy(P, y)"
 LOOP = f"values: {{w: [1, 2], h_0: 0}}\nequations:\n  - {STEPS}\n      - h_t = %s\n  - L = h_2\n"
 
 
@@ -315,6 +316,7 @@ LOOP = f"values: {{w: [1, 2], h_0: 0}}\nequations:\n  - {STEPS}\n      - h_t = %
         (formula("x: [1, 2]", "L = sum_i x_i"), (3, 9), "is no sum here", "sum(i in 1..3, …)"),
         (formula("x: [1, 2]", "L = sum_t (x)"), (3, 9), "mean `sum`?", "sum(t in 1..3, …) over t"),
         (formula("x: [1, 2]", "L = Σ x"), (3, 9), "is no sum here", "sum(…)"),
+        (formula(CLASSES, CLASSIFIED), (3, 9), "`y * log(P)`: a vector", "targets of the shape"),
         (formula("x: [1, 2]", "L = norm(x, 2)"), (3, 9), "`norm` takes 1", "norm(…)"),
         (formula("x: 1", "L = leaky_relu(x, alpha=1)"), (3, 9), "no option `alpha`", "slope=…"),
         (formula("x: 1", "L = x && 1"), (3, 11), "`&` has no meaning", "(a > 0) * (b > 0)"),

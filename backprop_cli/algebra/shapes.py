@@ -137,7 +137,9 @@ def _linear(size: Size) -> dict[str, int]:
     return found
 
 
-def broadcast(left: Shape, right: Shape, words: str = "combined") -> Shape:
+def broadcast(
+    left: Shape, right: Shape, words: str = "combined", instead: str | None = None
+) -> Shape:
     """The shape of an entry-by-entry operation: equal shapes, a number, or a row or column."""
     if left == right or not right:
         return left
@@ -149,7 +151,7 @@ def broadcast(left: Shape, right: Shape, words: str = "combined") -> Shape:
             return tuple(b if a == 1 else a for a, b in pairs)
     raise ShapeError(
         f"{described(left)} and {described(right)} cannot be {words} entry by entry",
-        _row_or_column(left, right),
+        instead or _row_or_column(left, right),
     )
 
 

@@ -96,7 +96,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     phrases.append("functions, powers and / are taken entry by entry")
     phrases += _indices(said, view, names)
     phrases.append(_rounding(said.get("rounding")))
-    phrases.append(_idle_update(trace))
+    phrases += [_idle_update(trace), _not_reached(trace, names)]
     return tuple(filter(None, phrases))
 
 
@@ -105,6 +105,14 @@ def _idle_update(trace: Trace) -> str:
     trained = any(given.role == "parameter" for given in trace.given.values())
     idle = "learning_rate" in trace.given and not trained
     return "nothing is updated: train names nothing" if idle else ""
+
+
+def _not_reached(trace: Trace, names: Names) -> str:
+    """What is to be trained and has no gradient, since the loss is made without it."""
+    moved = {quantity(step.id).by for step in trace.steps if step.phase == "backward"}
+    trained = [id for id, given in trace.given.items() if given.role == "parameter"]
+    still = ", ".join(names.text(id) for id in trained if id not in moved) if moved else ""
+    return f"no gradient reaches {still}" if still else ""
 
 
 def _layers(said: Mapping[str, object], view: View) -> Iterator[str]:

@@ -25,9 +25,9 @@ from backprop_cli.operations.record import (
 )
 
 
-def _pair(words: str) -> ShapeRule:
+def _pair(words: str, instead: str | None) -> ShapeRule:
     def shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
-        return broadcast(shapes[0], shapes[1], words)
+        return broadcast(shapes[0], shapes[1], words, instead)
 
     return shape
 
@@ -189,13 +189,14 @@ def _binary(
     value: Value,
     pullback: Pullback,
     domain: Domain | None = None,
+    instead: str | None = None,
     **rest: Any,
 ) -> Operation:
     return Operation(
         name,
         words,
         notation,
-        _pair(words),
+        _pair(words, instead),
         value,
         arity=2,
         elementwise=True,
@@ -260,6 +261,7 @@ ARITHMETIC = (
         xlogy,
         _xlogy,
         Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive"),
+        instead="targets of the shape of the predictions: 1 for the right class, else 0",
         definition=lambda node, rules: op("mul", node.args[0], op("log", node.args[1])),
         multiplies=True,
     ),

@@ -25,7 +25,7 @@ from backprop_cli.problem.text.lexer import is_name, unprimed
 from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.problem.unrolled import Stated, behind_the_last, hints, unrolled
-from backprop_cli.readings.formula_text import plain
+from backprop_cli.readings.formula_text import for_readers, plain
 from backprop_cli.trace import Given, OverTime, Unknown, side_by_side
 
 AXES: dict[int, tuple[str, ...]] = {
@@ -339,7 +339,7 @@ def _shape(read: Equations, name: str, expr: Expr, text: Text, start: int) -> Sh
         return read.sizes().shape(expr)
     except ShapeError as error:
         node = _culprit(expr, read.sizes())
-        written = plain(node, read.problem.convention.indices)
+        written = for_readers(node, read.problem.convention.indices)
         said = f"`{written}`: {error}" if len(written) <= _LONGEST else str(error)
         mark = moved(text.mark, _within(text.text, written, start))
         instead = _as_meant(node, read) or error.instead

@@ -17,12 +17,17 @@ def plain(expr: Expr, indices: int = 1) -> str:
 
 
 def for_readers(expr: Expr, indices: int = 1) -> str:
-    """The same where it is only read: a quotient is one, whatever it is where 0 is divided."""
-    return plain(rewrite(expr, _as_quotient), indices)
+    """The same where it is only read: a quotient or a product, whatever it is where that is 0."""
+    return plain(rewrite(expr, _as_typed), indices)
 
 
-def _as_quotient(node: Expr) -> Expr | None:
-    return op("div", *node.args) if isinstance(node, Op) and node.name == "ratio" else None
+def _as_typed(node: Expr) -> Expr | None:
+    match node:
+        case Op("ratio", args):
+            return op("div", *args)
+        case Op("xlogy", (factor, inside)):
+            return op("mul", factor, op("log", inside))
+    return None
 
 
 def number(value: Fraction) -> str:

@@ -1,4 +1,4 @@
-"""A function in a formula to what is taken for it: another activation, a minimum for a maximum."""
+"""What is taken for what in a formula: another activation, a minimum for a maximum, 1 - z for z."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, symbols, walk
 from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case
 
 _TAKEN_FOR: Final[Mapping[str, str]] = MappingProxyType(
@@ -57,3 +57,18 @@ def _other_activation(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
     if node.name == "softmax":
         yield "normalisation-left-out", op("exp", inner)
         yield "wrong-activation", op("div", inner, build.sum_along(inner, node.axis))
+
+
+def complements(case: Case) -> Iterator[tuple[str, Expr]]:
+    """1 - z for z and, since 1 - (1 - z) is z, the reverse, where the problem weighs with both."""
+    formulas = (case.expr, *case.model.definitions.values())
+    both = case.kept("complements", lambda: {each for one in formulas for each in _weights(one)})
+    for name in sorted(both & set(symbols(case.expr))):
+        yield "complement", substitute(case.expr, {name: op("sub", num(1), Sym(name))})
+
+
+def _weights(expr: Expr) -> Iterator[str]:
+    for node in walk(expr):
+        match node:
+            case Op("sub", (Num(1), Sym(name))):
+                yield name

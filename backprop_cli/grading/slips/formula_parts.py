@@ -38,7 +38,7 @@ from backprop_cli.grading.slips.case import (
     untransposed,
     with_terms_lost_in_each,
 )
-from backprop_cli.grading.slips.exchanged_functions import other_function
+from backprop_cli.grading.slips.exchanged_functions import complements, other_function
 from backprop_cli.grading.slips.forward import is_forward, other_targets
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.pull_backs import softmax_signs_lost
@@ -73,7 +73,7 @@ def _changes(case: Case) -> Iterator[Change]:
     for place, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Op):
             yield from ((slip, put_in(part)) for slip, part in of_node(case, place, node))
-    yield from (*_other_quantities(case), *other_targets(case))
+    yield from (*complements(case), *_other_quantities(case), *other_targets(case))
     yield from (("term-left-out", expr) for expr in with_terms_lost_in_each(case.expr))
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
     yield from of_update(case)

@@ -27,12 +27,11 @@ from backprop_cli.algebra.expr import (
     places,
     put,
     rewrite,
-    substitute,
     symbols,
-    walk,
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, size_of, sizes_in, users_of
+from backprop_cli.grading.slips.exchanged_functions import complements
 from backprop_cli.grading.slips.formula_parts import Change, count_along, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, powers_alone, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, one_factor_alone, operators
@@ -343,7 +342,4 @@ def _complements(case: Case) -> Iterator[Change]:
             case Op("sigmoid" | "softmax"):
                 yield "complement", put(case.expr, place, op("sub", num(1), node))
                 yield "term-sign-flipped", put(case.expr, (*place, 0), op("neg", node.args[0]))
-    for name in symbols(case.expr):
-        if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
-            swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
-            yield "complement", swapped
+    yield from complements(case)

@@ -59,6 +59,11 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
             "One of the quantities was taken for another of the same shape.",
         ): "Uᵀδ instead of Wᵀδ",
         SlipWords(
+            "complement",
+            "1 − x for x",
+            "1 less something stands in the place of that itself, or the reverse.",
+        ): "z h + (1 − z) c instead of (1 − z) h + z c",
+        SlipWords(
             "input-left-out",
             "input left out of the weight gradient",
             "A weight gradient is δ times the layer's input: the input is missing.",
@@ -172,11 +177,6 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
             "a factor too many",
             "Something is multiplied in that does not belong here, or a division by it is missing.",
         ): "gamma * dxhat once more",
-        SlipWords(
-            "complement",
-            "1 − x for x",
-            "1 less something stands in the place of that itself, or the reverse.",
-        ): "1 - mask for mask",
         SlipWords(
             "term-scaled",
             "one term with another factor",
