@@ -114,6 +114,28 @@ def test_in_letters_the_sum_stays_unless_it_is_known() -> None:
     assert "nothing says that it is 1" in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("divided", "delta"),
+    [("N", "(P - Y) / N"), ("C", "(P - Y) / C"), ("1", "P - Y"), ("(N * C)", None)],
+)
+def test_in_letters_the_mean_is_over_the_letter_it_is_divided_by(
+    divided: str, delta: str | None
+) -> None:
+    data = {
+        "shapes": {"X": ["N", "D"], "W": ["D", "C"], "Y": ["N", "C"]},
+        "assume": {"Y": "one-hot"},
+        "equations": [
+            "Z = X @ W",
+            "P = softmax(Z, axis=1)",
+            f"L = -sum(Y * log(P)) / {divided}",
+        ],
+    }
+    text = run(data | FUSED, "derive", "--ascii", "--width", "120")
+    assert (f"dL/dZ = {delta}\n" in text) is (delta is not None)
+    over = f"cross-entropy, mean over {divided}" if divided in "NC" else "cross-entropy"
+    assert (f" L  {over}\n" in text) is (delta is not None)
+
+
 def test_gradients_agree_with_torch() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     z = torch.tensor(Z, dtype=torch.float64, requires_grad=True)
@@ -187,4 +209,19 @@ def test_a_loss_cut_off_has_no_shortcut(formula: str) -> None:
 def test_a_loss_is_called_what_it_is_everywhere(formula: str, words: str) -> None:
     """Between 0 and 1 Huber's loss is a square, and 1 - zy is never below 0."""
     text = f"values: {{w: 1, z0: 3, y: 1}}\nequations:\n  - z = w * z0\n  - L = {formula}\n"
+    assert f" L  {words}\n" in load(text).solve().render("text")
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("0.25 * sum((z - y)^2)", "half the squared error, mean over 2"),
+        ("mean((z - y)^2) / 2", "half the squared error, mean over 2"),
+        ("mean((z - y)^2)", "mean squared error"),
+        ("sum((z - y)^2) / 2", "half the squared error"),
+        ("-sum(z)", "sum"),
+    ],
+)
+def test_a_mean_is_said_with_what_it_is_over(formula: str, words: str) -> None:
+    text = f"values: {{x: [3, 1], y: [1, 2]}}\nequations:\n  - z = 2 * x\n  - L = {formula}\n"
     assert f" L  {words}\n" in load(text).solve().render("text")

@@ -30,7 +30,7 @@ _NOUNS = MappingProxyType(
         "pow": "power",
         "square": "square",
         "squared_length": "squared length",
-        "neg": "sign",
+        "neg": "change of sign",
         "maximum": "larger of two",
         "minimum": "smaller of two",
         "max": "largest entry",

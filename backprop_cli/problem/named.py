@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, partial
-from itertools import repeat
+from itertools import count, repeat
 from math import prod
 
 import numpy as np
@@ -20,11 +20,12 @@ from backprop_cli.algebra.expr import (
     op,
     rewrite,
     signed_terms,
+    substitute,
     symbols,
     uses,
     walk,
 )
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.slicing import choices
@@ -42,7 +43,9 @@ _ARITHMETIC = frozenset({"add", "sub", "neg", "mul", "div", "pow", "sum", "mean"
 """What has no logarithm: ln(exp(z)) − y·z of one entry is (1 − y)·z, and that is no loss."""
 
 _GOLDEN = 0.6180339887498949  # its multiples fall everywhere between 0 and 1
-_LETTER = 3  # a size that is a letter may be any number
+_MEAN = {"mean-squared-error": "mean squared error"}
+"""Over what the mean is taken, outputs or samples, a formula does not say."""
+_LETTERS = 3  # a size that is a letter may be any number from here on
 
 
 def rule_of(expr: Expr) -> str:
@@ -115,7 +118,13 @@ class NamedLoss(Struct, frozen=True):
     loss: Loss
     prediction: str
     target: Expr
-    count: int
+    mean_over: Size = 1
+
+    @property
+    def words(self) -> str:
+        """What it is called, and over how many it is the mean where the name does not say it."""
+        words = _MEAN.get(self.loss.name, self.loss.words)
+        return words if self.mean_over == 1 else f"{words}, mean over {self.mean_over}"
 
 
 def losses_of(
@@ -135,8 +144,8 @@ def losses_of(
             yield from losses_of(op("neg", right), shapes, factor)
         case Op("neg", (inner,)):
             yield from losses_of(inner, shapes, -factor)
-        case Op("div", (inner, Num(count))) if count:
-            yield from losses_of(inner, shapes, factor / count)
+        case Op("div", (inner, Num(parts))) if parts:
+            yield from losses_of(inner, shapes, factor / parts)
         case Op("mul", (Num(times), inner)):
             yield from losses_of(inner, shapes, factor * times)
         case _:
@@ -153,33 +162,44 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> NamedLoss | None:
     expr, rows = _with_names(expr, shapes)
     if rows:
         shapes = {**shapes, **{name: Sizes(shapes, {}).shape(part) for name, part in rows.items()}}
-    names = [name for name in symbols(expr) if name in shapes]
-    if len(names) != 2 or not isinstance(expr, Op) or shapes[names[0]] != shapes[names[1]]:
+    letters = {size for name in symbols(expr) for size in shapes.get(name, ())}
+    names = [name for name in symbols(expr) if name in shapes and name not in letters]
+    if len(names) != 2 or shapes[names[0]] != shapes[names[1]]:
         return None
-    sizes = tuple(_LETTER if isinstance(size, str) else size for size in shapes[names[0]])
-    if prod(sizes) > _MOST_ENTRIES or len(names) < len(symbols(expr)):
+    shape = shapes[names[0]]
+    numbers = _numbers(shape)
+    sizes = tuple(numbers[size] for size in shape)
+    expr = substitute(expr, {size: num(n) for size, n in numbers.items() if isinstance(size, str)})
+    if not isinstance(expr, Op) or prod(sizes) > _MOST_ENTRIES or len(names) < len(symbols(expr)):
         return None
     with np.errstate(all="ignore"):
         found = [evaluate(expr, _values(names, sizes, *point)) for point in _TRIED]
         if any(value.shape for value in found):
             return None
-        for count in dict.fromkeys((1, *sizes)):
-            for loss in _in_order(expr):
+        for many, mean_over in {1: 1, **dict(zip(sizes, shape, strict=True))}.items():
+            for loss in _in_order(expr, again=many == 1 or len(sizes) > 1):
                 for place, (prediction, target) in enumerate((names, names[::-1])):
                     usual = partial(_usual, loss.name, sizes, place, _delta(expr))
-                    same = all(map(_same, found, usual(), repeat(count)))
-                    if same and _same_far_out(expr, names, sizes, usual(far=True), count):
-                        return NamedLoss(loss, prediction, rows.get(target, Sym(target)), count)
+                    same = all(map(_same, found, usual(), repeat(many)))
+                    if same and _same_far_out(expr, names, sizes, usual(far=True), many):
+                        target_ = rows.get(target, Sym(target))
+                        return NamedLoss(loss, prediction, target_, mean_over)
     return None
 
 
+def _numbers(shape: Shape) -> dict[Size, int]:
+    """A number for each size: for each letter one of its own."""
+    free = (size for size in count(_LETTERS) if size not in shape)
+    return {size: size if isinstance(size, int) else next(free) for size in dict.fromkeys(shape)}
+
+
 def _same_far_out(
-    expr: Expr, names: list[str], sizes: tuple[int, ...], wanted: Sequence[Array], count: int
+    expr: Expr, names: list[str], sizes: tuple[int, ...], wanted: Sequence[Array], many: int
 ) -> bool:
     """Whether a formula is still the loss where predictions and targets are far from 0 and 1."""
     found = [evaluate(expr, _values(names, sizes, *point, reach=_REACH)) for point in _FAR]
     if all(np.isfinite(value).all() for value in (*found, *wanted)):
-        return all(map(_same, found, wanted, repeat(count)))
+        return all(map(_same, found, wanted, repeat(many)))
     return not any(isinstance(node, Op) and in_pieces(node) for node in walk(expr))
 
 
@@ -228,11 +248,18 @@ def _usual(
     return tuple(evaluate(usual, _values(names, sizes, *point, reach=_REACH)) for point in _FAR)
 
 
-def _in_order(expr: Expr) -> Iterator[Loss]:
-    """The mean of two squares is half of their sum: what is written as a mean is one."""
+def _in_order(expr: Expr, *, again: bool) -> Iterator[Loss]:
+    """The mean of two squares is half of their sum: what is written as a mean is one.
+
+    What is a mean by itself is one of several means only where that is allowed, `again`.
+    """
     is_mean = uses(expr, "mean")
     plain = all(node.name in _ARITHMETIC for node in walk(expr) if isinstance(node, Op))
-    losses = (loss for loss in LOSSES.values() if not (plain and loss.logits))
+    losses = (
+        loss
+        for loss in LOSSES.values()
+        if not (plain and loss.logits) and (again or not loss.name.startswith("mean"))
+    )
     yield from sorted(losses, key=lambda loss: is_mean != loss.name.startswith("mean"))
 
 
@@ -244,16 +271,16 @@ def _values(
     reach: float | None = None,
 ) -> dict[str, Array]:
     """Numbers between 0 and 1, or as far out as `reach` on both sides."""
-    count = prod(sizes)
+    entries = prod(sizes)
     low, width = (0.1, 0.8) if reach is None else (-reach, 2 * reach)
     found: dict[str, Array] = {}
     for place, name in enumerate(names):
-        spread = (start + _GOLDEN * np.arange(1, count + 1) + step * place) % 1
+        spread = (start + _GOLDEN * np.arange(1, entries + 1) + step * place) % 1
         found[name] = np.asarray(low + width * spread, dtype=float).reshape(sizes)
     return found
 
 
-def _same(found: Array, wanted: Array, count: int) -> bool:
+def _same(found: Array, wanted: Array, many: int) -> bool:
     if found.shape or wanted.shape:
         return False
-    return bool(np.isclose(found * count, wanted, rtol=1e-9, atol=1e-12))
+    return bool(np.isclose(found * many, wanted, rtol=1e-9, atol=1e-12))

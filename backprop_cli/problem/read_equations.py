@@ -230,10 +230,6 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
     return True
 
 
-_MEAN = {"mean-squared-error": "mean squared error"}
-"""Over what the mean is taken, outputs or samples, a formula does not say."""
-
-
 def _equation(read: Equations, stated: Stated) -> None:
     name, text = stated.name, stated.text
     blanks = len(text.text) - len(text.text.lstrip())
@@ -286,13 +282,13 @@ def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
     """The stable name of a step, and what its quantity is where it is a loss."""
     found = loss_of(expr, read.shapes) if not shape else None
     if found is not None:
-        return found.loss.name, _MEAN.get(found.loss.name, found.loss.words)
+        return found.loss.name, found.words
     if shape or isinstance(expr, Sym):
         rule = rule_of(expr)
         return "at-row" if rule == "at" and shape else rule, ""  # W[2] of a matrix
     added = [*losses_of(expr, read.shapes)]
     if len(added) == 1 and (once := added[0][1]) is not None:
-        return once.loss.name, f"{once.loss.words}, times a number"
+        return once.loss.name, f"{once.words}, times a number"
     terms = [*dict.fromkeys(each.loss.name if each else "" for _, each in added)]
     if read.over_time and len(terms) == 1 and (loss := LOSSES.get(terms[0])) is not None:
         return loss.name, f"{loss.words}, summed over the steps"

@@ -9,8 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
-from backprop_cli.algebra.shapes import all_known
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
 from backprop_cli.calculus.differentiate import added_up
 from backprop_cli.operations.record import Array, Rules
 from backprop_cli.operations.table import Sizes, operation
@@ -86,17 +85,14 @@ def _of_equations(model: Model, rules: Rules) -> dict[str, Shortcut]:
             if written is None or not isinstance(output, Op) or written.loss.fused != output.name:
                 continue
             once = used.count(written.prediction) == 1
-            if once and _fits(model, loss, written, rules):
+            if once and _fits(model, loss, written.prediction):
                 shortcut = _shortcut(model, loss, written, output, rules, factor)
                 found[written.prediction] = shortcut
     return found
 
 
-def _fits(model: Model, loss: str, written: NamedLoss, rules: Rules) -> bool:
-    """Whether the output goes into this loss and nowhere else, the mean over a known number."""
-    if written.count != 1 and not all_known(rules.shape(written.target)):
-        return False  # over which letter the mean is taken is not known
-    name = written.prediction
+def _fits(model: Model, loss: str, name: str) -> bool:
+    """Whether the output goes into this loss and nowhere else."""
     used = {each for expr in model.definitions.values() for each in symbols(expr)}
     users = [
         each.name
@@ -113,8 +109,8 @@ def _shortcut(
     known = output.name != "softmax" or _sums_to_one(model, written.target, output)
     total = build.ONE if known else _total(y, output)
     delta = build.sub(build.mul(total, p), y)
-    if written.count != 1:
-        delta = build.mul(build.div(build.ONE, num(written.count)), delta)
+    if written.mean_over != 1:
+        delta = build.mul(build.div(build.ONE, build.size(written.mean_over)), delta)
     delta = build.scaled(factor, delta)
     if loss not in model.silent:
         delta = build.mul(Sym(model.gradient(loss)), delta)
