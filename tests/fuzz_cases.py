@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # --------------------------------------------------------------------- files that may well be right
 
 ACTIVATIONS = (
-    "linear sigmoid tanh relu leaky-relu elu softplus silu gelu mish softsign relu6 exp step sign "
-    "softmax"
+    "linear sigmoid tanh relu leaky-relu elu softplus silu gelu mish softsign arctan relu6 exp "
+    "step sign softmax"
 ).split()
 LOSSES = (
     "cross-entropy binary-cross-entropy cross-entropy-with-logits squared-error "

@@ -359,6 +359,7 @@ def _sympy_functions(s: Any) -> dict[str, Any]:
         "cos": s.cos,
         "sinh": s.sinh,
         "cosh": s.cosh,
+        "arctan": s.atan,
         "erf": s.erf,
         "huber": lambda x, delta=1: s.Piecewise(
             (x**2 / 2, s.Abs(x) <= delta), (delta * (s.Abs(x) - delta / 2), True)

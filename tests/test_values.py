@@ -38,6 +38,7 @@ REFERENCES: dict[str, Callable[[Exact, Exact], Exact]] = {
     "gelu": lambda mp, x: x * cdf(mp, x),
     "mish": lambda mp, x: x * mp.tanh(mp.log1p(mp.exp(-abs(x))) + max(x, 0)),
     "softsign": lambda mp, x: x / (1 + abs(x)),
+    "arctan": lambda mp, x: mp.atan(x),
     "relu6": lambda mp, x: max(0, min(6, x)),
     "step": lambda mp, x: 1 if x >= 0 else 0,
     "sign": lambda mp, x: mp.sign(x),

@@ -202,6 +202,18 @@ ACTIVATIONS = (
         rises=True,
         unfamiliar=True,
     ),
+    _function(
+        "arctan",
+        "arctangent",
+        np.arctan,
+        lambda x, r, node, rules: build.div(
+            build.ONE, build.add(build.ONE, build.power(x, num(2)))
+        ),
+        _named("arctan"),
+        activation=True,
+        rises=True,
+        also=("atan",),
+    ),
     _defined(
         "relu6",
         "rectified linear unit that ends at 6",

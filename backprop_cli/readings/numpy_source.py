@@ -324,7 +324,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
     | {
         name: _numpy(name)
         for name in (
-            "maximum minimum tanh exp sign log log2 log10 sqrt abs sin cos sinh cosh".split()
+            "maximum minimum tanh exp sign log log2 log10 sqrt abs sin cos sinh cosh arctan".split()
         )
     }
 )

@@ -220,8 +220,8 @@ FUNCTIONS: Mapping[str, Value] = MappingProxyType(
     {
         name: getattr(math, name)
         for name in (
-            "exp expm1 log log1p log2 log10 sqrt sin cos sinh cosh tanh erf erfc pow hypot".split()
-        )
+            "exp expm1 log log1p log2 log10 sqrt sin cos atan sinh cosh tanh erf erfc pow hypot"
+        ).split()
     }
     | {"abs": abs, "range": range}
 )
@@ -242,6 +242,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
     {name: f"{name}({{0}})" for name in _FUNCTIONS_OF_ONE}
     | {
         "identity": "{0}",
+        "arctan": "atan({0})",
         "stop_gradient": "{0}",
         "div": "{0} / {1}",
         "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",

@@ -243,7 +243,7 @@ _AS_IN_NUMPY = (
     " part at pi causal_mask"
 ).split()
 _SAME_NAME = (
-    "sigmoid tanh exp log log2 log10 sqrt sin cos sinh cosh erf sign diagonal logaddexp"
+    "sigmoid tanh exp log log2 log10 sqrt sin cos sinh cosh arctan erf sign diagonal logaddexp"
 ).split()
 
 _FORMS: Mapping[str, Form] = MappingProxyType(

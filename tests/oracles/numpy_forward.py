@@ -56,6 +56,7 @@ ACTIVATIONS: dict[str, Callable[[Array, Options], Array]] = {
     "gelu": lambda z, _: gelu(z),
     "mish": lambda z, _: z * np.tanh(np.log(1 + np.exp(z))),
     "softsign": lambda z, _: z / (1 + np.abs(z)),
+    "arctan": lambda z, _: np.arctan(z),
     "relu6": lambda z, _: np.clip(z, 0.0, 6.0),
     "exp": lambda z, _: np.exp(z),
     "step": lambda z, _: np.where(z >= 0, 1.0, 0.0),

@@ -75,6 +75,7 @@ ACTIVATIONS = {
     "silu": "{z} / (1 + exp(-{z}))",
     "exp": "exp({z})",
     "softsign": "{z} / (1 + abs({z}))",
+    "arctan": "arctan({z})",
     "gelu": "{z} * (1 + erf({z} / sqrt(2))) / 2",
 }
 LOSSES = {

@@ -37,6 +37,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor, Options], Tensor]] = {
     "gelu": lambda z, _: functional.gelu(z),
     "mish": lambda z, _: functional.mish(z),
     "softsign": lambda z, _: functional.softsign(z),
+    "arctan": lambda z, _: torch.atan(z),
     "relu6": lambda z, _: functional.relu6(z),
     "exp": lambda z, _: torch.exp(z),
     "step": lambda z, _: (z >= 0).to(z) + 0 * z,

@@ -156,7 +156,7 @@ _FORMULAS: Final[Mapping[str, str]] = MappingProxyType(
 
 _ABSENT: Final = frozenset(
     {
-        "arctan", "atan", "arcsin", "asin", "arccos", "acos", "maxout", "rrelu", "glu", "swiglu",
+        "arcsin", "asin", "arccos", "acos", "maxout", "rrelu", "glu", "swiglu",
         "geglu", "gumbelsoftmax", "sparsemax", "floor", "ceil", "round", "mod", "gamma",
         "view", "squeeze", "unsqueeze", "dropout", "embedding", "lstm", "gru", "rnn", "einsum",
         "pinv", "cumsum",
