@@ -3,10 +3,7 @@ and by every name that each goes by, with platforms and on sheets."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,49 +12,23 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark, UserError, refusal
+from backprop_cli.grading.sheets.class_tables import (
+    FIRST,
+    IDS,
+    LAST,
+    Row,
+    columns_of_students,
+    csv_rows,
+    folded,
+    tells_apart,
+)
 from backprop_cli.grading.sheets.spreadsheets import WORKBOOK, WorkbookError, cells_of
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import read_text
 from backprop_cli.problem.typed_numbers import printable, shown
 
 MOST_STUDENTS: Final = 20_000
-_IDS: Final = (
-    "sisloginid",
-    "sisuserid",
-    "student",
-    "studentid",
-    "id",
-    "idnumber",
-    "idnummer",
-    "sid",
-    "username",
-    "login",
-    "user",
-    "benutzername",
-    "anmeldename",
-    "matriculation",
-    "matrikelnummer",
-    "matrikelnr",
-    "githubusername",
-    "email",
-    "emailaddress",
-    "emailadresse",
-    "name",
-    "fullname",
-    "identifier",
-)
-"""Headings, folded, of what tells students apart; the first that a list has is taken."""
 _NO_LISTS: Final = (".yaml", ".yml", ".json", ".zip", ".npz", ".pdf")
-_OFTEN_EMPTY: Final = frozenset(
-    ("sisloginid", "sisuserid", "idnumber", "idnummer", "sid", "githubusername", "name")
-)
-"""Of these the ones that platforms have a column for, whether it is used or not."""
-FIRST: Final = tuple("firstname first givenname vorname prenom nombre nome voornaam".split())
-LAST: Final = tuple(
-    "lastname last surname familyname nachname nom nomdefamille apellido apellidos cognome"
-    " sobrenome apelido achternaam".split()
-)
-_separator = re.compile(r"sep=(.)").fullmatch  # a line for Excel
 
 
 class Student(Struct, frozen=True):
@@ -95,10 +66,6 @@ def read_roster(path: str) -> Roster:
     return roster
 
 
-Row = tuple[int, list[str]]
-"""The line of a row, and its cells."""
-
-
 def _cells(source: Source, complaints: Complaints) -> Iterator[Row]:
     """The rows that hold something."""
     rows: Iterator[Row] = iter(())
@@ -110,24 +77,10 @@ def _cells(source: Source, complaints: Complaints) -> Iterator[Row]:
             return
         rows = ((row[0].line, [cell.text for cell in row]) for row in found)
     elif (text := read_text(source.data, complaints, of_windows=True)) is not None:
-        rows = _lines(text)
+        rows = csv_rows(text)[1]
     for line, cells in rows:
         if any(cell.strip() for cell in cells):
             yield line, [printable(" ".join(cell.split())) for cell in cells]
-
-
-def _lines(text: str) -> Iterator[Row]:
-    """The rows of CSV, whatever stands between its cells."""
-    head, _, below = text.partition("\n")
-    said = _separator(head.strip())
-    comma = said[1] if said else max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(below if said else text), delimiter=comma)
-    while True:
-        line = reader.line_num + 1 + bool(said)
-        try:
-            yield line, next(reader)
-        except (StopIteration, csv.Error):
-            return
 
 
 def _roster(rows: Sequence[Row], complaints: Complaints) -> Roster | None:
@@ -135,7 +88,7 @@ def _roster(rows: Sequence[Row], complaints: Complaints) -> Roster | None:
     if not body:
         message = "there is a heading, and no student below it"
         complaints.add(message, Mark(rows[0][0], 1), "a row for each student")
-    places = _places(columns, [cells for _, cells in body])
+    places = columns_of_students(columns, [cells for _, cells in body])
     name = " ".join(columns[place] for place in places)
     first: dict[str, int] = {}
     students = []
@@ -167,14 +120,10 @@ def _headed(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
 
 def _is_heading(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a row has headings: known ones, or words above what are numbers and addresses."""
-    if {*map(folded, first)} & {*_IDS, *FIRST, *LAST}:
+    if {*map(folded, first)} & {*IDS, *FIRST, *LAST}:
         return True
-    own = [cell for cell in first if _tells_apart(cell)]
-    return not own and any(_tells_apart(cell) for cells in below for cell in cells)
-
-
-def _tells_apart(cell: str) -> bool:
-    return "@" in cell or any(map(str.isdigit, cell))
+    own = [cell for cell in first if tells_apart(cell)]
+    return not own and any(tells_apart(cell) for cells in below for cell in cells)
 
 
 def _people(columns: Sequence[str], body: Sequence[Row]) -> Iterator[Row]:
@@ -188,27 +137,6 @@ def _people(columns: Sequence[str], body: Sequence[Row]) -> Iterator[Row]:
         is_teacher = role is not None and "student" in roles and cells[role].casefold() != "student"
         if not is_row_of_points and not is_teacher:
             yield line, cells
-
-
-def _places(columns: Sequence[str], body: Sequence[Sequence[str]]) -> list[int]:
-    """The columns that say who somebody is: one that is known, else both names, else a guess."""
-    names = [folded(column) for column in columns]
-    full = [all(cells[place] for cells in body) for place in range(len(columns))]
-    for id in _IDS:
-        if id in names and (full[names.index(id)] or id not in _OFTEN_EMPTY):
-            return [names.index(id)]
-    both = [names.index(one) for each in (FIRST, LAST) for one in each if one in names]
-    if both:
-        return both
-    told = [place for place, all_there in enumerate(full) if all_there]
-    sure = (place for place in told if all(_tells_apart(cells[place]) for cells in body))
-    return [next(sure, 0)]
-
-
-def folded(text: str) -> str:
-    """A name as names are compared: letters and digits alone, accents and cases left out."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(char for char in plain if char.isalnum())
 
 
 # Files of students ------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def take_rows(
 
     Where `commas` separate cells, none is a decimal one.
     """
-    if rows and sum(collector.is_name(cell.text) for cell in rows[0]) > 1:
+    if rows and _is_across(rows, collector):
         return _take_across(rows, collector, commas=commas)
     columns: tuple[str, ...] | None = None
     for number, cells in enumerate(rows):
@@ -71,6 +71,14 @@ def take_rows(
     return None
 
 
+def _is_across(rows: Sequence[list[ScalarNode]], collector: Collector) -> bool:
+    """Whether quantities stand in the first row, each above its value."""
+    named = sum(collector.is_name(cell.text) for cell in rows[0])
+    signed = rows[0][0].text.casefold() == "student" and len(rows[0]) > len(_PAIR) - 1
+    filled = sum(any(cell.text for cell in cells) for cells in rows)
+    return named > 1 or (named == 1 and signed and filled == len(_PAIR))
+
+
 def _take_across(
     rows: Sequence[list[ScalarNode]], collector: Collector, *, commas: bool
 ) -> Complaint | None:
@@ -80,7 +88,7 @@ def _take_across(
     if len(filled) > 1:
         message = f"this table has a row for each of {len(filled)} students: a sheet is of one"
         return Complaint(
-            message, filled[1][0].mark, "a file for each: the first line, and the student's own"
+            message, filled[1][0].mark, "a column that is headed student, name or email"
         )
     for name, value in zip(names, filled[0] if filled else (), strict=False):
         if name.text.casefold() in ("student", "name"):
