@@ -146,8 +146,9 @@ def _(student: NetworkStudent, _place: Place) -> Values:
             yield right * error.sum() ** 2 / (error**2).sum()
 
 
-@misconception("root-of-the-loss", "", "loss")
+@misconception("root-of-the-loss", "power-left-out", "loss")
 def _(student: NetworkStudent, _place: Place) -> Values:
+    """A length where its square belongs: the root of the mean square, or of the sum of squares."""
     if reading.label(student.exercise.loss) in losses.SQUARED:
         yield np.sqrt(student.loss())
 

@@ -19,7 +19,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import misread_again, one_number_wrong, own_digit
 from backprop_cli.grading.slips.origins import Candidates, Reached, origin
-from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.plain_workings import Numbers, Values, names_in
 from backprop_cli.grading.slips.program_orders import of_other_sizes
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
@@ -49,6 +49,9 @@ _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 
 _LIKELY = ("change-for-value", "wrong-activation")
 """What is likely before a number is seen, and leaves zeros, which say little: ReLU for a leaky."""
+
+_LOST = ("term-left-out", "upstream-left-out", "input-left-out")
+"""What may be lost that other numbers would show to be no factor."""
 
 # How many of the formulas tried a wrong number may meet by chance where a name is given, at most.
 _MOST_BY_CHANCE = 0.5
@@ -196,7 +199,15 @@ class Detector:
             found = self._met(wrong, parts, every, _DECISIVE, meant=False) or found
         if exactly:
             found = [*found, *(id for id in self._little(wrong, pool) if id not in found)]
+        if exactly and set(found) <= set(CHANGE_LITTLE):
+            found += [id for id in self._lost(wrong) if id not in found]
         return said_best(found)
+
+    def _lost(self, wrong: Wrong) -> list[str]:
+        """The parts whose loss comes to a mere factor: 4 times δ is δ without a 1/4."""
+        every = self._pool(wrong, general=True)
+        lost = [one for one in every if one.candidate[0] in _LOST]
+        return self._met(wrong, lost, every, _MOST_BY_CHANCE_OF_PARTS, meant=False)
 
     def _little(self, wrong: Wrong, pool: Sequence[_Worked]) -> list[str]:
         """What changes little and gives the same numbers, but for what rounding made of them.
@@ -277,7 +288,7 @@ class Detector:
         Of a first mistake that is the same for all who have the same right numbers before it.
         """
         candidates, first = wrong.candidates, self.judge.key.first(wrong.name)
-        names = _NAMES.of(id(candidates), candidates, lambda: _names_in(candidates))
+        names = _NAMES.of(id(candidates), candidates, lambda: names_in(e for _, e in candidates))
         typed, repaired = self.as_typed.numbers, self.repaired.numbers
         numbers = [(typed[one], repaired[one]) for one in names]
         if sum(one.size for one, _ in numbers) > _MOST_NUMBERS:
@@ -347,19 +358,6 @@ def _again(candidates: Sequence[Candidate]) -> ManyAtOnce | None:
     if found.times > 1 and found.formulas and found.many is None:
         found.many = ManyAtOnce(found.formulas)
     return found.many
-
-
-def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    names: dict[str, None] = {}
-
-    def found(leaf: Sym | Num) -> None:
-        if isinstance(leaf, Sym):
-            names[leaf.name] = None
-
-    each: Folded[None] = Folded(found, lambda _, args: None)  # once for all that they share
-    for _, expr in candidates:
-        each.of(expr)
-    return tuple(names)
 
 
 class _Worked(Struct, frozen=True):

@@ -31,6 +31,23 @@ def other_function(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
     match node:
         case Op("sum", (Op("pow", (inner, Num(value=2))),)):  # a length where its square belongs
             yield "power-left-out", op("norm", inner, **dict(node.options))
+    if node is case.expr and _is_loss_of_squares(case) and node.name != "sum":
+        yield "power-left-out", op("sqrt", node)
+
+
+def _is_loss_of_squares(case: Case) -> bool:
+    """Whether it is the loss, and squares are added up in it."""
+    if case.step.id != case.model.target:
+        return False
+    totals = (node for node in walk(case.inlined(case.expr)) if isinstance(node, Op))
+    return any(_adds_squares(one) for one in totals)
+
+
+def _adds_squares(node: Op) -> bool:
+    match node:
+        case Op("sum" | "mean", (Op("pow", (_, Num(value=2))),)):
+            return True
+    return False
 
 
 def _other_activation(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:

@@ -216,6 +216,9 @@ def _of_power(case: Case, node: Op) -> Iterator[Change]:
     yield "power-left-out", inner
     if is_forward(case) and node.name != "norm":  # the size of an error, where its square belongs
         yield "power-left-out", op("abs", inner)
+        match inner:
+            case Op("sub", (left, right)):  # whose square is the same either way round
+                yield "power-left-out", op("sub", right, left)
 
 
 # Functions ---------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
-from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck, gives
-from backprop_cli.operations.bounds import point
+from backprop_cli.grading.slips.wrong_quantity import NEXT_TO_IT, Wrong, by_luck
+from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.remembered import Remembered
 from backprop_cli.readings.units import short
@@ -62,25 +62,46 @@ def one_number_wrong(judge: Judge, wrong: Wrong, numbers: Numbers) -> str | None
     if count > _MOST_NUMBERS:
         return None
     luck = by_luck(_since_before(judge, wrong))
-    if wrong.mask.sum() != 1:
-        enough = _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE
-        return _likelier(_explanations(wrong, _read(ways[0], numbers, used))) if enough else None
     tried = list(_read(ways[0], numbers, used))
-    most = _MOST_OF_ONE if wrong.alone else _MOST_BESIDE_RIGHT
-    if not wrong.alone:
+    if some(wrong.written.present & ~wrong.mask):
         tried = [one for one in tried if _moves_only(wrong, one)]
+    if wrong.mask.sum() != 1:
+        enough = _DIGITS * 2 * len(tried) * luck <= _MOST_BY_CHANCE
+        return _of_several(judge, wrong, numbers, ways[0], used) if enough else None
+    most = _MOST_OF_ONE if wrong.alone else _MOST_BESIDE_RIGHT
     if _DIGITS * sum(one.digits for one in tried) * luck > _FEWER * most:
         return None
     found = _explanations(wrong, tried)
     if len(tried) * luck > most:
         found -= {"term-left-out"}
-    if "digit-misread" in found and _by_digits(wrong, tried) > most:
+    if "digit-misread" in found and not _by_few_digits(wrong, tried, most):
         found -= {"digit-misread"}
     return _likelier(found)
 
 
+def _of_several(
+    judge: Judge, wrong: Wrong, numbers: Numbers, expr: Expr, used: Sequence[str]
+) -> str | None:
+    """Of several wrong entries: from the numbers as typed, or with all digits of right ones."""
+    known = {one: judge.judged[one].is_right for one in used if one in judge.judged}
+    all_digits = {
+        one: judge.key.truth[one] if known.get(one) else numbers[one] for one in symbols(expr)
+    }
+    ways = (numbers, all_digits) if any(known.values()) else (numbers,)
+    each = (_likelier(_explanations(wrong, _read(expr, way, used))) for way in ways)
+    return next(filter(None, each), None)
+
+
+def _by_few_digits(wrong: Wrong, tried: Sequence[_Read], most: float) -> bool:
+    """Whether hardly a digit leads by chance to the one entry, or, if none does, next to it."""
+    if any(_explains(wrong, one, wrong.stands) == "digit-misread" for one in tried):
+        return _by_digits(wrong, tried, 1) <= most
+    return _by_digits(wrong, tried, NEXT_TO_IT) <= most
+
+
 def _explanations(wrong: Wrong, tried: Iterable[_Read]) -> set[str]:
-    return {found for one in tried if (found := _explains(wrong, one)) is not None}
+    each = (_explains(wrong, one, wrong.next_to) for one in tried)
+    return {found for found in each if found is not None}
 
 
 def _likelier(found: Collection[str]) -> str | None:
@@ -88,8 +109,8 @@ def _likelier(found: Collection[str]) -> str | None:
     return next((one for one in ("term-left-out", "digit-misread") if one in found), None)
 
 
-def _by_digits(wrong: Wrong, tried: Sequence[_Read]) -> float:
-    """How often a digit of these leads by chance as near to the one entry that is wrong."""
+def _by_digits(wrong: Wrong, tried: Sequence[_Read], widths: float) -> float:
+    """How often a digit of these leads by chance within so many widths of the one wrong entry."""
     place = tuple(np.argwhere(wrong.mask)[0].tolist())
     unit = wrong.unit[place]
     if not unit:
@@ -99,8 +120,8 @@ def _by_digits(wrong: Wrong, tried: Sequence[_Read]) -> float:
         unit *= 10  # of whole numbers whatever is done gives whole numbers
     moves = [move for one in tried for move in one.moves(place)]
     off = abs(typed - true)
-    next_to_it = NEXT_TO_IT * (wrong.stands[1][place] - wrong.stands[0][place]) / unit
-    return float(max(1.0, next_to_it) * _as_far(moves, off, unit))
+    width = widths * (wrong.stands[1][place] - wrong.stands[0][place]) / unit
+    return float(max(1.0, width) * _as_far(moves, off, unit))
 
 
 def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
@@ -200,7 +221,7 @@ class _Read(Struct, frozen=True):
                 yield float(slope) * d * 10.0 ** (at - self.decimals)
 
 
-def _read(expr: Expr, numbers: Numbers, used: Sequence[str]) -> Iterator[_Read]:
+def _read(expr: Expr, numbers: Mapping[str, Array], used: Sequence[str]) -> Iterator[_Read]:
     """The numbers of some quantities that somebody may have misread on the way into a formula."""
     changed = OneChanged(expr, {name: numbers[name] for name in symbols(expr)})
     for name in used:
@@ -214,18 +235,22 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
     return every(moved[wrong.mask]) and not some(moved[~wrong.mask])
 
 
-def _explains(wrong: Wrong, one: _Read) -> str | None:
+def _explains(wrong: Wrong, one: _Read, near: Interval) -> str | None:
+    """What was done to one number so that a formula gives all of it, or comes so near to it."""
     if not every((one.given(one.number + 0.5) != one.given(one.number))[wrong.mask]):
         return None  # what it does not go into is wrong, too
     if one.number and every(meets(wrong.stands, point(one.given(0.0))) | ~wrong.written.present):
         return "term-left-out"
-    x = _solved(one.given, one.number, wrong)
-    if x is None:
+    solved = _solved(one.given, one.number, wrong)
+    if solved is None:
         return None
-    read = round(x, one.decimals)
-    if not read or not _differ_in_one_digit(one.number, read, one.decimals):
-        return None
-    return "digit-misread" if gives(wrong, one.given(read)) else None
+    x, room = solved
+    for read in _with_a_digit_read(one.number, one.decimals):
+        if abs(read - x) <= room and every(
+            meets(near, point(one.given(read))) | ~wrong.written.present
+        ):
+            return "digit-misread"
+    return None
 
 
 def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -237,8 +262,13 @@ def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
             yield place, decimals
 
 
-def _solved(given: Callable[[float], Array], start: float, wrong: Wrong) -> float | None:
-    """The number that gives the wrong entry that tells it best, found along secants."""
+def _solved(
+    given: Callable[[float], Array], start: float, wrong: Wrong
+) -> tuple[float, float] | None:
+    """The number that gives the wrong entry that tells it best, found along secants.
+
+    And how far from it numbers still come next to that entry.
+    """
     flat = np.flatnonzero(wrong.mask)
     room = np.ravel(wrong.stands[1] - wrong.stands[0])
     goal = wrong.written.value.ravel()
@@ -256,16 +286,17 @@ def _solved(given: Callable[[float], Array], start: float, wrong: Wrong) -> floa
         f = given(x).ravel()
         if abs(x - before) <= 1e-9 * max(1.0, abs(x)):
             break
-    return float(x)
+    return float(x), float(NEXT_TO_IT * room[at] / abs(slope)) + 1e-9 * max(1.0, abs(float(x)))
 
 
-def _differ_in_one_digit(one: float, other: float, decimals: int) -> bool:
-    if (one < 0) != (other < 0) and other != 0:
-        return False
-    first, second = (f"{abs(x):.{decimals}f}" for x in (one, other))
-    return (
-        len(first) == len(second) and sum(a != b for a, b in zip(first, second, strict=True)) == 1
-    )
+def _with_a_digit_read(number: float, decimals: int) -> Iterator[float]:
+    """What a number is where one digit of it, a zero in front too, is read as another; never 0."""
+    text = f"{number:.{decimals}f}"
+    for at, digit in enumerate(text):
+        for other in "0123456789" if digit.isdigit() else "":
+            read = float(text[:at] + other + text[at + 1 :])
+            if other != digit and read:
+                yield read
 
 
 # A formula with one other number ------------------------------------------------------------------

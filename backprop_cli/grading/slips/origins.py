@@ -248,7 +248,7 @@ def _families(
 
 
 def partly_new(key: Key, name: str, behind: Sequence[str]) -> Iterator[Several]:
-    """Who goes through it again with old biases, or the old parameters of one layer."""
+    """Who goes through it again with old biases, or the old parameters of one layer, or one."""
     using = {
         id: frozenset(key.parameters.keys() & symbols(key.formulas[id][0]))
         for id in (name, *behind)
@@ -256,9 +256,10 @@ def partly_new(key: Key, name: str, behind: Sequence[str]) -> Iterator[Several]:
     }
     every = frozenset[str]().union(*using.values())
     biases = frozenset(one for one in every if key.truth[one].ndim < 2)
-    for left in dict.fromkeys((*using.values(), biases, every - biases)):
+    alone = (frozenset({one}) for one in sorted(every))
+    for left in dict.fromkeys((*using.values(), biases, every - biases, *alone)):
         old = {one: Sym(key.parameters[one]) for one in left}
         formulas = {id: substitute(key.formulas[id][0], old) for id in using if using[id] & left}
         first = next((id for id in formulas if id != name), None)
-        if first is not None and 1 < len(left) < len(every):
+        if first is not None and 0 < len(left) < len(every):
             yield Several(first, "updated-weights-forward", formulas)

@@ -169,6 +169,20 @@ class Numbers(Mapping[str, Array]):
         return np.where(written.present, self._repaired(name, written.value), value)
 
 
+def names_in(formulas: Iterable[Expr]) -> tuple[str, ...]:
+    """The names that some formulas use."""
+    names: dict[str, None] = {}
+
+    def found(leaf: Sym | Num) -> None:
+        if isinstance(leaf, Sym):
+            names[leaf.name] = None
+
+    each: Folded[None] = Folded(found, lambda _, args: None)  # once for all that they share
+    for expr in formulas:
+        each.of(expr)
+    return tuple(names)
+
+
 class WrongArray(Struct, frozen=True, dict=True):
     """A wrong array of a program, and the numbers that the program goes on with."""
 

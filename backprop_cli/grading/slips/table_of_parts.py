@@ -81,7 +81,8 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "power-left-out",
             "a square or a root left out",
-            "A power is missing: something was not squared, or its root was not taken.",
+            "A power is missing: something was not squared, its root was not taken, or it was taken"
+            " where the square belongs.",
         ): "d instead of √d",
         SlipWords(
             "normalisation-left-out",

@@ -100,6 +100,9 @@ within these, exchanged or moved digits explain what honest rounding does, too."
 _KNOWN = 0.5
 """What should stand there is known to this part of itself, or it has no digits to compare with."""
 
+_KNOWN_ALONE = 0.05
+"""The same of one figure alone: as many numbers as that have its digits, wherever the point is."""
+
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
@@ -159,6 +162,7 @@ def _is_another(low: Array, high: Array, rows: tuple[Array, ...], own: int) -> b
 def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> bool:
     """Whether each wrong entry was right before the slip, by one and the same way to be right."""
     explained: Mask = np.ones(len(right[0]), dtype=bool)
+    share = _KNOWN_ALONE if wrong.alone else _KNOWN
     low, high = (bound.reshape(len(bound), -1) for bound in right)
     places = map(tuple, np.argwhere(wrong.mask).tolist())
     for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
@@ -170,7 +174,7 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
         fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
         off = np.abs(numbers[:, 0] - wrong.written.value[place])
         clear = off > _CLEARLY * (high[:, at] - low[:, at])  # rounding makes small differences
-        known = high[:, at] - low[:, at] <= _KNOWN * np.abs(numbers[:, 0])  # else it has no digits
+        known = high[:, at] - low[:, at] <= share * np.abs(numbers[:, 0])  # else it has no digits
         explained = explained & (fits & clear & known).any(axis=0)
         if not some(explained):
             return False
