@@ -334,6 +334,46 @@ grading: {precision: {decimals: 2}}
     assert entries(graded(text, f"r: [{typed}, 714.286]")["r"])[0] == verdict
 
 
+@pytest.mark.parametrize(
+    ("setting", "divisor", "typed", "verdict"),
+    [
+        (0.01, 2, "0.07", "wrong"),  # 0.005 is no 0.01: it is as short as the number given
+        (0.01, 2, "0.04", "correct"),
+        (0.02, 3, "0.07", "correct"),  # 0.0067 is 0.01 to two decimals, and 0.01 * 7.3 = 0.073
+        (0.25, 2, "0.94", "correct"),  # 0.125 is 0.13
+    ],
+)
+def test_a_setting_in_another_form_is_not_rounded(
+    setting: float, divisor: int, typed: str, verdict: str
+) -> None:
+    text = f"""values: {{c: {setting}, s: 7.3}}
+equations: [r = c / {divisor} * s]
+ask: [r]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    assert graded(text, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(("half", "verdict"), [(0.5, "correct"), (1.0, "wrong")])
+def test_half_of_a_rate_of_decay_is_not_rounded(half: float, verdict: str) -> None:
+    """0.01/2 times 18 is 0.09, and 0.18 without the half; two decimals would make it 0.01 times."""
+    weights = np.array([[1.3, -2.1], [2.4, -1.7], [0.9, 1.6]])
+    x, y = np.array([0.8, -1.1]), np.array([2.9, 4.1, -1.4])
+    out = (weights @ x).round(2)
+    text = f"""convention: {{affine: W x + b}}
+x: {x.tolist()}
+layers: [{{weights: {weights.tolist()}, activation: linear}}]
+y: {y.tolist()}
+loss: half-squared-error
+penalty: {{l2: 0.01}}
+ask: [Yhat, L]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    loss = ((out - y) ** 2).sum() / 2 + half * 0.01 * (weights**2).sum()
+    found = graded(text, f"Yhat: {out.tolist()}, L: {loss:.2f}")
+    assert (found["Yhat"].verdict, found["L"].verdict) == ("correct", verdict)
+
+
 # Kinks --------------------------------------------------------------------------------------------
 
 

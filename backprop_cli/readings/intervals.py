@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -62,6 +62,8 @@ class NoBoundsError(UserError):
 
 
 _NOTHING = frozenset[str]()
+_SHORT = Unit(2, significant=True)
+"""Nobody rounds a number that has no more digits than that."""
 _LONG, _MUCH = 50, 0.5
 """So many parts has a formula of which it is worth the time to see which are alike, unless so much
 of it is known."""
@@ -79,12 +81,14 @@ class Enclosing:
         unit: Unit | None = None,
         finer: Finer | None = None,
         within: bool = False,
+        given: Container[str] = _NOTHING,
     ) -> None:
         self.names = names
         self.finer = finer
         self.unit = unit
         self.within = within  # an operation, whose sums may be of terms that nobody wrote down
         self.definite = unit is not None and unit.definite
+        self.given = given
         self.exact = EXACT if unit is None else unit.exact
         self.unwritten = SUMS if way_within(unit) == "no term" else _NOTHING
         self._known = Known()
@@ -224,7 +228,7 @@ class Enclosing:
         """What a step is once it is written down."""
         unit = self.unit
         assert unit is not None
-        if node.name in EXACT:
+        if node.name in EXACT or self._is_a_setting(node, bare):
             return bare
         if node.name not in self.exact or self._is_step(node, unit):
             return _within(node, unit.widened(bare))
@@ -233,6 +237,13 @@ class Enclosing:
         whole = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         each = unit.widened(bare)  # both were
         return np.minimum(each[0], whole[0]), np.maximum(each[1], whole[1])
+
+    def _is_a_setting(self, node: Op, bare: Interval) -> bool:
+        """Whether it is a given number in another form, as short: λ/2 is 0.005."""
+        match node:
+            case Op("mul" | "div", (Sym(name), Num()) | (Num(), Sym(name))) if name in self.given:
+                return not np.ndim(bare[0]) and is_point(bare) and _SHORT.holds(bare)
+        return False
 
     def _is_step(self, node: Op, unit: Unit) -> bool:
         """Whether a sum is a step of its own within an operation: a total, and 1 + e^z."""

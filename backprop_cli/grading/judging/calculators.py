@@ -56,7 +56,7 @@ class Calculator(Struct):
     def enclosed(self, expr: Expr, unit: Unit | None) -> Interval:
         """The bounds of a formula on these numbers, its steps rounded to a unit."""
         if unit not in self._by:
-            self._by[unit] = Enclosing(self.interval, unit)
+            self._by[unit] = Enclosing(self.interval, unit, given=self.key.given)
         return enclosed(expr, self._by[unit])
 
     def interval(self, name: str) -> Interval:

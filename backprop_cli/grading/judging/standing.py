@@ -283,7 +283,8 @@ class Standing(Struct):
 
         if (reading, side) not in self._by:
             finer_than = self._finer_than(reading.unit)
-            self._by[reading, side] = Enclosing(named, reading.unit, finer_than)
+            given = self.key.given
+            self._by[reading, side] = Enclosing(named, reading.unit, finer_than, given=given)
         return self._by[reading, side]
 
     def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
