@@ -712,3 +712,63 @@ equations: [r = a / (1 - sigmoid(c))]
 grading: {precision: {decimals: 2}}
 """
     assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+def to_digits(value: Number, digits: int) -> Number:
+    return cut_off(value, 10.0 ** (np.floor(np.log10(abs(value))) - digits + 1))
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0, "correct"), (1, "wrong"), (-1, "wrong")])
+def test_that_a_square_alone_may_be_written_down(off: int, verdict: str) -> None:
+    """1.3649² is 1.862, cut off at four digits; 1 + 1.862 and its root are one go of a calculator.
+
+    A unit beside it nobody comes to.
+    """
+    problem = """values: {z: 1.3649}
+equations: [h = sqrt(1 + z^2) - 1/2]
+ask: [h]
+grading: {precision: {decimals: 4}}
+"""
+    square = to_digits(1.3649**2, 4)
+    h = cut_off(np.sqrt(1 + square) - 0.5, 1e-4) + off / 1e4
+    assert square == pytest.approx(1.862)
+    assert graded(problem, f"h: {h:.4f}")["h"].verdict == verdict
+
+
+LOGARITHMS = """convention: {{affine: W x + b, log: {base}}}
+x: [1.0]
+layers: [{{weights: [[-2.6711], [-3.1737], [0.1802], [2.0974]], activation: softmax}}]
+y: [1, 0, 0, 0]
+loss: binary-cross-entropy
+ask: [Yhat, L]
+grading: {{precision: {{decimals: 3}}}}
+"""
+
+
+@pytest.mark.parametrize("base", [2, 10])
+@pytest.mark.parametrize(("digits", "verdict"), [(3, "correct"), (2, "wrong")])
+def test_that_logarithms_of_a_base_may_be_written_down(
+    base: int, digits: int, verdict: str
+) -> None:
+    """Each log₁₀ is one key, and cut off at three digits; two are fewer than anything shows."""
+    p = np.array([0.007319, 0.004427, 0.126059, 0.862288])
+    right = np.append(p[0], 1 - p[1:])
+    each = [to_digits(-np.log(one) / np.log(base), digits) for one in right]
+    sheet = f"Yhat: {p.tolist()}, L: {cut_off(float(np.sum(each)), 0.001):.3f}"
+    assert graded(LOGARITHMS.format(base=base), sheet)["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0, "correct"), (6, "wrong"), (-1, "wrong")])
+def test_that_a_quotient_alone_may_be_written_down(off: int, verdict: str) -> None:
+    """1/0.984 is 1.01, cut off at three digits; ln 10 is one key, and nobody writes it down."""
+    p = np.array([0.017, 0.016, 0.24, 0.727])
+    quotients = [to_digits(1 / (1 - one), 3) for one in p[1:]]
+    slopes = [cut_off(one / np.log(10), 1e-3) for one in (-1 / p[0], *quotients)]
+    assert quotients == pytest.approx([1.01, 1.31, 3.66])
+    slopes[1] += off / 1e3
+    problem = LOGARITHMS.format(base=10).replace("L]", "L, dL/dYhat]")
+    problem = problem.replace("-2.6711], [-3.1737", "-2.075], [-2.132")
+    problem = problem.replace("0.1802], [2.0974", "0.552], [1.662")
+    written = ", ".join(f"{one:.3f}" for one in slopes)
+    found = graded(problem, f"Yhat: {p.tolist()}, L: 2.451, dL/dYhat: [{written}]")
+    assert found["dL/dYhat"].verdict == verdict

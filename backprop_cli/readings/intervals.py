@@ -307,6 +307,8 @@ def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     only = way_within(unit) == "only products"
     if only and node.name not in PRODUCTS | BY_ENTRIES | PRODUCTS_BY_BLOCKS:
         return None
+    if way_within(unit) == "only quotients":
+        return None
     if way_within(unit) == "every key" and node.name in IN_STEPS | {"sigmoid", "silu"}:
         return None
     own = ROUNDED_INSIDE.get(node.name)
@@ -349,6 +351,7 @@ _AT_ONCE = frozenset(TABLE) - {*ROUNDED_INSIDE, *IN_STEPS, *BY_ENTRIES}
 
 _IN_ONE_STEP = frozenset({"sigmoid", "silu", "mean"})
 """Operations with a step within, which is written down whatever else is, or by one key."""
+_FEW_STEPS = frozenset({"only products", "only quotients", "every key"})
 _OPAQUE = (IN_STEPS | BY_ENTRIES | (TABLE.keys() - BOUNDS.keys())) - _IN_ONE_STEP
 """Operations that are worked out by others, so that any way may differ in them."""
 
@@ -388,7 +391,7 @@ def _shown(way: Rounding, used: Used) -> Hashable:
     inside = (
         by_product,
         by_product and within == "every product and sum",
-        within in ("only products", "every key") and not has.isdisjoint(_IN_ONE_STEP) and within,
+        within in _FEW_STEPS and not has.isdisjoint(_IN_ONE_STEP) and within,
         within == "no total" and "mean" in has,
         within == "no term" and not has.isdisjoint(SUMS),
     )

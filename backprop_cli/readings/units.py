@@ -139,13 +139,17 @@ Within = Literal[
     "no product",
     "no sum or product",
     "nothing",
+    "only quotients",
 ]
-WITHIN: Sequence[Within] = get_args(Within)
+*_usual, _ = get_args(Within)
+WITHIN: Sequence[Within] = tuple(_usual)
+"""All but the last, which is a way of those who keep another kind of digits than they write."""
 _BY_PRODUCT: frozenset[Within] = frozenset(
     {"only products", "every product", "every product and sum"}
 )
 _NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
     "only products": frozenset(TABLE) - {"mul"},  # a function of a number is one key
+    "only quotients": frozenset(TABLE) - {"div", "ratio", "pow"},  # and squares
     "no total": EXACT | TOTALS | {"add", "mean"},  # which stays on the display
     "no sum or product": EXACT | SUMS | PRODUCTS,
     "no product": EXACT | PRODUCTS,  # before it is added to something

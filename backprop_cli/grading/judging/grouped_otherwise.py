@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, is_sum, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, is_sum, num, op, rewrite
 
 
 def otherwise_grouped(expr: Expr, *, is_gradient: bool) -> Iterator[Expr]:
@@ -15,6 +16,7 @@ def otherwise_grouped(expr: Expr, *, is_gradient: bool) -> Iterator[Expr]:
     yield in_one_division(expr)
     yield over_one_denominator(expr)
     yield base_last(expr)
+    yield by_key_of_base(expr)
     yield from by_exponentials(expr)
     if is_gradient:
         yield by_reciprocal(expr)
@@ -97,6 +99,29 @@ def base_last(expr: Expr) -> Expr:
             return expr
     found = _without_base(expr)
     return op("div", found[1], found[0]) if found else expr
+
+
+def by_key_of_base(expr: Expr) -> Expr:
+    """y log₁₀ ŷ for (y ln ŷ) / ln 10, for who has a key for it."""
+
+    def each(node: Expr) -> Expr | None:
+        match node:
+            case Op("div", (total, Op("log", (Num(value=base),)))) if base in _KEYS:
+                found = rewrite(total, lambda part: _by_key(part, _KEYS[base]))
+                return found if found != total else None
+        return None
+
+    return rewrite(expr, each)
+
+
+_KEYS = {Fraction(2): "log2", Fraction(10): "log10"}
+
+
+def _by_key(part: Expr, key: str) -> Expr | None:
+    match part:
+        case Op("xlogy", (y, p)):
+            return op("mul", y, op(key, p))
+    return None
 
 
 def _without_base(expr: Expr) -> tuple[Expr, Expr] | None:

@@ -244,7 +244,7 @@ class Ways(Struct, dict=True):
         """
         padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if some(self._reached(expr, self.wanted, unit, padded=padded)):
-            yield from self._definitely(expr, unit, WITHIN, self.wanted)
+            yield from self._definitely(expr, unit, (*WITHIN, "only quotients"), self.wanted)
             if padded:
                 yield from self._padded(expr, unit)
             if self._near(self.wanted, _FAR):
