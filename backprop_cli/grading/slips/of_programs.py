@@ -22,6 +22,7 @@ from backprop_cli.grading.slips.plain_workings import (
     is_same,
     room_of,
 )
+from backprop_cli.grading.slips.program_counts import rows_lost, rows_of_others
 from backprop_cli.grading.slips.program_gathered import (
     backwards,
     batch_not_turned,
@@ -236,7 +237,8 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
-        "gradient-overwritten": _any_of(windows_overwritten, last_place_alone),
+        "gradient-overwritten": _any_of(windows_overwritten, last_place_alone, rows_lost),
+        "wrong-row": rows_of_others,
         "wrong-stride": _any_of(side_by_side, stride_of_one_axis, windows_side_by_side),
         "wrong-padding": _any_of(padded_otherwise, cut_elsewhere),
         "summed-too-early": pooled_over_channels,

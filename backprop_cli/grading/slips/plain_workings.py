@@ -222,8 +222,12 @@ class WrongArray(Struct, frozen=True, dict=True):
 
     def is_with(self, value: Array, expr: Expr, place: Place) -> bool:
         """Whether it is what a formula gives with these numbers in the place of a part."""
+        return self.is_(self.with_(value, expr, place))
+
+    def with_(self, value: Array, expr: Expr, place: Place) -> Array:
+        """What a formula gives with these numbers in the place of a part."""
         given = {name: self.numbers[name] for name in symbols(expr)}
-        return self.is_(Values({**given, "?": value}).of(put(expr, place, Sym("?"))))
+        return Values({**given, "?": value}).of(put(expr, place, Sym("?")))
 
 
 Test: TypeAlias = Callable[[WrongArray], bool]

@@ -174,6 +174,12 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
             " transposes.",
         ): "H.T.reshape(-1) instead of H.reshape(-1)",
         SlipWords(
+            "wrong-row",
+            "a row that is another's",
+            "A row of a table was taken, or added to, that belongs to something else: look at the"
+            " index.",
+        ): "E[i - 1] instead of E[i]",
+        SlipWords(
             "factor-added",
             "a factor too many",
             "Something is multiplied in that does not belong here, or a division by it is missing.",
