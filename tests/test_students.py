@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from oracles import numpy_forward, reading
 from oracles.compare import differences
 from oracles.reading import Array, Problem
-from students import classroom, erring, families, mistakes, sheets, tasks
+from students import activations, classroom, erring, families, mistakes, sheets, tasks
 from students import honest as honestly
 from students.cases import Desk, Grading, Outcome, asked_digits, attempt, desk
 from students.equations import EquationTask
@@ -39,6 +39,15 @@ def network(seed: int) -> Task:
 
 
 # ---------------------------------------------------------------- the truth
+
+
+@pytest.mark.parametrize("label", sorted(numpy_forward.ACTIVATIONS.keys() - {"softmax"}))
+def test_each_activation_that_may_be_drawn_has_its_slope(label: str) -> None:
+    z, room, options = np.linspace(-2, 2, 9) + 0.03, 1e-6, {"alpha": 1.2, "slope": 0.1}
+    above, below = (numpy_forward.ACTIVATIONS[label](z + by, options) for by in (room, -room))
+    for h in (None, numpy_forward.ACTIVATIONS[label](z, options)):
+        slope = activations.slope(label, options, z, h, lambda value: value)
+        assert slope == pytest.approx((above - below) / (2 * room), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

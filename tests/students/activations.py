@@ -99,6 +99,7 @@ SLOPES_FROM_Z: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "gelu": lambda z, _, keep: keep(normal(z)) + z * keep(density(z)),
     "mish": _mish_slope,
     "softsign": lambda z, _, keep: 1 / keep((1 + np.abs(z)) ** 2),
+    "arctan": lambda z, _, keep: 1 / keep(1 + keep(z**2)),
     "relu6": lambda z, _, _keep: np.where((z > 0) & (z < 6), 1.0, 0.0),
     "exp": lambda z, _, _keep: np.exp(z),
     "step": lambda z, _, _keep: np.zeros_like(z),
