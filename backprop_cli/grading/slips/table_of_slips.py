@@ -320,6 +320,13 @@ _PROGRAMS = (
         "dZ[dH <= 0] = 0 instead of dZ[Z <= 0] = 0",
     ),
     slip(
+        "cases-exchanged",
+        "the two cases exchanged",
+        "What belongs above the limit stands below it, and the reverse.",
+        program.cases_exchanged,
+        "np.where(z > 0, a * z, z) instead of np.where(z > 0, z, a * z)",
+    ),
+    slip(
         "activation-twice",
         "activation applied twice",
         "The activation was applied to what it had already given.",
