@@ -20,7 +20,6 @@ from backprop_cli.problem.file_format.function_names import (
 )
 from backprop_cli.problem.model import behind, unsuited
 from backprop_cli.problem.problem_data import Convention, Function
-from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import shown
 
 Numbers = Literal["whole", "tenths", "random"]
@@ -143,7 +142,7 @@ def _known(text: str, names: FunctionNames, option: str, complaints: Complaints)
     wanted = names.same.get(wanted, wanted)
     known = [name for name in names.known if name != GENERIC]
     if wanted not in known:
-        near = nearest(wanted, known)
+        near = names.meant(wanted).name
         message = f"{shown(text)} is not {names.what}"
         complaints.add(message, instead=f"{option} {near}" if near else ", ".join(known))
     return wanted

@@ -196,8 +196,8 @@ FRESH_BUGS = (
     Bug(CAUSAL, "dX = dout + dq", "dX = dq", "dL/dX", PATH),
     Bug(CAUSAL, " + dk @ Wk.T", "", "dL/dX", PATH),
     # Words
-    Bug(WORDS, "rows = E[labels]", "rows = E[labels - 1]", "R", ("wrong-sample", "wrong-operand",
-        "other-order")),
+    Bug(WORDS, "rows = E[labels]", "rows = E[labels - 1]", "R", ("wrong-row", "wrong-sample",
+        "wrong-operand", "other-order")),
     Bug(WORDS, "h = rows.mean(axis=0)", "h = rows.sum(axis=0)", "h", MEAN),
     Bug(WORDS, "h = rows.mean(axis=0)", "h = rows[:2].mean(axis=0)", "h", (*PATH, "wrong-sample",
         *MEAN)),
@@ -212,6 +212,8 @@ FRESH_BUGS = (
     Bug(WORDS, "dE[i] += dh / len(labels)", "dE[i] += dh", "dL/dE", MEAN),
     Bug(WORDS, "dE[i] += dh / len(labels)", "dE[i] = dh / len(labels)", "dL/dE",
         ("gradient-overwritten", *PATH)),
+    Bug(WORDS, "dE[i] += dh / len(labels)", "dE[i - 1] += dh / len(labels)", "dL/dE",
+        ("wrong-row",)),
     Bug(WORDS, "for i in labels:\n    dE[i] += dh", "for i in [0]:\n    dE[labels] += dh", "dL/dE",
         ("gradient-overwritten", *PATH)),
 )  # fmt: skip
@@ -270,6 +272,6 @@ FRESH_TORCH_BUGS = (
     Bug(NAMES, "dhprebn = dbndiff + 1.0 / n *", "dhprebn = dbndiff +", "dL/dhprebn", MEAN),
     Bug(NAMES, "dC[labels[k]] += demb[k]", "dC[labels[k]] = demb[k]", "dL/dC",
         ("gradient-overwritten", *PATH)),
-    Bug(NAMES, "dC[labels[k]] += demb[k]", "dC[k % 4] += demb[k]", "dL/dC", ("other-order",
-        "wrong-sample", "wrong-operand")),
+    Bug(NAMES, "dC[labels[k]] += demb[k]", "dC[k % 4] += demb[k]", "dL/dC", ("wrong-row",
+        "other-order", "wrong-sample", "wrong-operand")),
 )  # fmt: skip

@@ -176,6 +176,8 @@ STATE_BUGS = (
     Bug(GRAPH, "dH = dHW @ W2.T", "dH = dS @ W2.T", "dL/dH", (*INPUT, "factor-left-out")),
     Bug(GRAPH, "dH = dHW @ W2.T", "dH = dHW @ W2.reshape(3, 4)", "dL/dH",
         ("reshape-for-transpose",)),
+    Bug(GRAPH, "dZ = dH * np.where(Z > 0, 1, 0.1)", "dZ = dH * np.where(Z > 0, 0.1, 1)", "dL/dZ",
+        ("cases-exchanged",)),
     Bug(GRAPH, "dZ = dH * np.where(Z > 0, 1, 0.1)", "dZ = dH * (Z > 0)", "dL/dZ",
         (*SLOPE, "wrong-constant")),
     Bug(GRAPH, "dZ = dH * np.where(Z > 0, 1, 0.1)", "dZ = dH * np.where(Z > 0, 1, 0.1 * Z)",

@@ -22,7 +22,6 @@ from backprop_cli.grading.slips.plain_workings import (
     is_same,
     room_of,
 )
-from backprop_cli.grading.slips.program_counts import rows_lost, rows_of_others
 from backprop_cli.grading.slips.program_gathered import (
     backwards,
     batch_not_turned,
@@ -35,6 +34,7 @@ from backprop_cli.grading.slips.program_kernels import (
     pooled_over_channels,
     windows_side_by_side,
 )
+from backprop_cli.grading.slips.program_table_rows import rows_lost, rows_of_others
 from backprop_cli.grading.slips.program_ways_back import (
     one_entry_each,
     side_by_side,

@@ -190,8 +190,14 @@ def _mask_of(gradient: str, node: Expr) -> Expr | None:
 def cases_exchanged(case: Case) -> Iterator[Expr]:
     """What belongs above a limit below it, and the reverse: np.where with its cases exchanged."""
     nodes = [node for node in walk(case.expr) if isinstance(node, Op) and _exchanged(node)]
-    if len(nodes) > 1 or any(node.name in ("choose", "leaky_relu") for node in nodes):
+    if len(nodes) > 1 or any(map(_has_two_cases, nodes)):
         yield rewrite(case.expr, _exchanged)
+
+
+def _has_two_cases(node: Op) -> bool:
+    """Whether it is something else than 0 on both sides, as a leaky ReLU and its slope are."""
+    sides = node.option("above", 1), node.option("below", 0)
+    return node.name in ("choose", "leaky_relu") or (node.name == "switch" and 0 not in sides)
 
 
 def _exchanged(node: Expr) -> Expr | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +27,9 @@ from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import Node, ScalarNode
 from backprop_cli.problem.typed_numbers import is_simple, shown
+
+if TYPE_CHECKING:
+    from backprop_cli.problem.text.other_functions import Elsewhere
 
 GENERIC = "f"
 """Any activation, in a problem with letters alone."""
@@ -73,14 +76,11 @@ class FunctionNames(Struct, frozen=True):
         return self.stand_in
 
     def _complain(self, wanted: str, node: ScalarNode, complaints: Complaints) -> None:
-        from backprop_cli.problem.text.other_functions import elsewhere
-
         constant = ""
         if (called := _called(wanted)) is not None:
             wanted, constant = called["name"], called["inside"]
-        meant = elsewhere(wanted, self.known, self.letters)
-        near = meant.name if meant is not None else nearest(wanted, self.known)
-        written = meant.formula if meant is not None else _formula(node.text)
+        meant = self.meant(wanted)
+        near, written = meant.name, meant.formula or _formula(node.text)
         own = f'{{formula: "{written}"}}' if written else None
         more = f"; did you mean `{near}`?" if near else f" (there are {', '.join(self.known)})"
         complaints.add(
@@ -88,6 +88,13 @@ class FunctionNames(Struct, frozen=True):
             node.mark,
             self._with_constant(near, constant) or near or own or "{formula: …} for your own",
         )
+
+    def meant(self, wanted: str) -> Elsewhere:
+        """What there is for a name that is none here: one of these, or a formula."""
+        from backprop_cli.problem.text.other_functions import Elsewhere, elsewhere
+
+        found = elsewhere(wanted, self.known, self.letters)
+        return Elsewhere(nearest(wanted, self.known)) if found is None else found
 
     def _with_constant(self, name: str | None, constant: str) -> str | None:
         """How the one constant of a function is said, where a number stands for it."""

@@ -134,3 +134,28 @@ def test_rows_that_gradients_go_to(
     found = PROBLEM.check({**before_it, "dL/dE": gradients(add)})["dL/dE"]
     assert found.verdict == ("correct" if add is added else "wrong")
     assert {"gradient-overwritten", "wrong-row"} & {*found.slips} == ({slip} if slip else set())
+
+
+NUMBERED = load(
+    {
+        "values": {"E": E.tolist(), "U": U.tolist(), "Y": Y.tolist()},
+        "equations": ["rows = E[[3, 1, 3, 6]]", "s = rows @ U", "L = sum((s - Y)^2) / 8"],
+        "train": ["E", "U"],
+    }
+)
+IDS = [2, 0, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("index", "slip"),
+    [(lambda k: IDS[k] - 1, True), (lambda k: k, True), (lambda k: [2, 0, 1, 5][k], False)],
+)
+def test_rows_by_number(index: Callable[[int], int], slip: bool) -> None:
+    taken = np.array([E[index(k)] for k in range(4)])
+    assert ("wrong-row" in NUMBERED.check({"rows": taken})["rows"].slips) is slip
+    rows = E[IDS]
+    table, back = np.zeros((6, 3)), (rows @ U - Y) / 4 @ U.T
+    for k in range(4):
+        table[index(k)] += back[k]
+    sheet = {"rows": rows, "s": rows @ U, "dL/drows": back, "dL/dE": table}
+    assert ("wrong-row" in NUMBERED.check(sheet)["dL/dE"].slips) is slip

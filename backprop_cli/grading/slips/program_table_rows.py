@@ -1,17 +1,19 @@
-"""Products with a matrix of counts, added up row by row, to what a loop over rows does wrong."""
+"""Rows of a table, looked up by number or as a matrix of counts says, to what a loop gets wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Place
+from backprop_cli.algebra.expr import Expr, Op, Place, op, rewrite
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import WrongArray, is_same
+from backprop_cli.operations.slicing import choices
 
 _MOST_ENTRIES: Final = 20_000
 """Of larger arrays a program has no loop over rows."""
@@ -72,11 +74,13 @@ def _is_one_of_each(array: WrongArray, one: _Counted) -> bool:
 
 def rows_of_others(array: WrongArray) -> bool:
     """The row before or behind the one that is meant, or the one with the number of the round."""
+    if array.formula is None or array.value.size > _MOST_ENTRIES:
+        return False
     return any(
         array.is_with(other @ one.table, one.expr, one.place)
         for one in _counted(array)
         for other in _with_others(one.counts)
-    )
+    ) or any(map(array.is_, map(array.of, _by_other_numbers(array, array.formula))))
 
 
 def _with_others(counts: Array) -> Iterator[Array]:
@@ -88,3 +92,28 @@ def _with_others(counts: Array) -> Iterator[Array]:
         side = np.arange(min(counts.shape))
         every[side, side] = counts.sum(axis=axis)[: len(side)]
         yield every
+
+
+def _by_other_numbers(array: WrongArray, expr: Expr) -> Iterator[Expr]:
+    """The formula with other numbers wherever rows are looked up, or put, by theirs."""
+    for shift in (1, -1, None):
+        found = rewrite(expr, partial(_other_rows, array, shift))
+        if found != expr:
+            yield found
+
+
+def _other_rows(array: WrongArray, shift: int | None, node: Expr) -> Expr | None:
+    """Rows so much further on; without `shift`, the first ones in their order."""
+    match node:
+        case Op("at" | "place", (inner,)) if len(choices(node)) == 1:
+            shape = node.option("shape") if node.name == "place" else array.of(inner).shape
+            (rows,), count = choices(node), shape[0] if isinstance(shape, tuple) and shape else 0
+        case _:
+            return None
+    if not isinstance(rows, (int, list)) or not isinstance(count, int) or count <= 1:
+        return None
+    listed = rows if isinstance(rows, list) else [rows]
+    moved = [k if shift is None else row + shift for k, row in enumerate(listed)]
+    other = tuple(row % count for row in moved)
+    index = (other,) if isinstance(rows, list) else other[0]
+    return op(node.name, inner, **{**dict(node.options), "index": (index,)})
