@@ -268,6 +268,7 @@ def test_a_formula_may_use_what_stands_under_values() -> None:
 
 
 ONE = "layers: [{weights: [[2, 1]], bias: [1]}]\nloss: squared-error"
+COLUMN = "layers: [{weights: [[2], [1]], bias: [1]}]\nloss: squared-error"
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,12 @@ ONE = "layers: [{weights: [[2, 1]], bias: [1]}]\nloss: squared-error"
         ),
         (
             f"x: [1, 2]\ny: [3]\n{ONE}\nupdate: {{rule: momentum, learning_rate: 1, momentum: 0}}",
-            ["beta: 0, with rule: momentum"],
+            ["beta: 0, with rule: momentum or nesterov"],
+        ),
+        (f"x: [1, 2]\ny: [3]\naffine: x W + b\n{COLUMN}", ["convention: {affine: x W + b}"]),
+        (
+            f"x: [1, 2]\ny: [3]\n{COLUMN}\nconvention: {{affine: x W + b}}\nlog: 2",
+            ["convention: {log: 2}"],
         ),
     ],
 )

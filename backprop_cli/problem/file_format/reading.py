@@ -54,6 +54,7 @@ def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
     keys = {*PROBLEM.keys, *PROBLEM.aliases}
     if isinstance(node, MapNode):
         stray.put_outermost(node, keys, complaints)
+        stray.put_under_convention(node, CONVENTION.keys, complaints)
     if isinstance(node, MapNode) and "layers" not in node.entries:
         stray.put_under_equations(node, keys, complaints)
         stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)

@@ -6,11 +6,12 @@ Read as keys of the file they would lead to a complaint at every formula that us
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from functools import partial
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.array_files import is_reference
+from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.other_keys import folded, nearest
@@ -21,7 +22,6 @@ _WORDS = partial(re.findall, r"[^\W\d]\w*")
 _assigned = partial(re.match, r"\s*\w+\s*=[^=]")
 _has_operator = partial(re.fullmatch, r".*[*/@^(].*")
 _SHORT = 2  # letters of a name that is no slip of a key
-_MODELS = frozenset({"layers", "equations"})
 _MODELS = frozenset({"layers", "equations"})
 
 
@@ -59,6 +59,28 @@ def _unwrap(
         node.entries = {**inside, **node.entries}
 
 
+def put_under_convention(node: MapNode, choices: Mapping[str, Key], complaints: Complaints) -> None:
+    """Takes `affine: x W + b` from beside `convention` into it: what follows depends on it."""
+    given = node.entries.get("convention") or _section("convention", MapNode(1, 1))
+    if not isinstance(given.value, MapNode):
+        return
+    for name in [each for each in node.entries if each in choices]:
+        entry = node.entries[name]
+        choices[name].field.read(entry.value, name, trial := Complaints())
+        is_free = name not in given.value.entries and not trial.found
+        if isinstance(entry.value, ScalarNode) and is_free:
+            message = f"{shown(name)} is not a key of a problem file"
+            instead = f"convention: {{{name}: {entry.value.text}}}"
+            complaints.add(message, entry.key.mark, instead)
+            given.value.entries[name] = node.entries.pop(name)
+            node.entries["convention"] = given
+
+
+def _section(name: str, value: Node) -> Entry:
+    """A part of a file that is not written there."""
+    return Entry(ScalarNode(name, "plain", 1, 1), value)
+
+
 def put_under_equations(node: MapNode, keys: Collection[str], complaints: Complaints) -> None:
     """Takes `h: sigmoid(w * x)` for the equation that it says."""
     if "equations" in node.entries:
@@ -81,7 +103,7 @@ def put_under_equations(node: MapNode, keys: Collection[str], complaints: Compla
             del node.entries[key]
     if made:
         listed = ListNode(made[0].line, made[0].column, made)
-        node.entries["equations"] = Entry(ScalarNode("equations", "plain", 1, 1), listed)
+        node.entries["equations"] = _section("equations", listed)
 
 
 def _is_own(name: str, keys: Collection[str]) -> bool:
@@ -95,7 +117,7 @@ def _is_own(name: str, keys: Collection[str]) -> bool:
 def put_under_values(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
     """Takes numbers that equations use from beside `equations` to `values`."""
     strays = [entry for name, entry in node.entries.items() if name not in keys and is_name(name)]
-    values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
+    values = node.entries.get("values") or _section("values", MapNode(1, 1))
     if not strays or "equations" not in node.entries or not isinstance(values.value, MapNode):
         return
     used = set(_WORDS(" ".join(_texts(node.entries["equations"].value))))

@@ -212,6 +212,8 @@ def _unknown(token: Token) -> FormulaError:
     elif (near := nearest(token.text, known) or _with_index(token.text)) is not None:
         message += f"; did you mean `{near}`?"
         instead = _called(near, token.text)
+    elif token.text.endswith("_"):  # a step, such as h_(t-1)
+        instead = f"{token.text}{{…}}"
     else:
         instead = f"`*` between two factors, if {quoted(token.text)} is a quantity"
     return FormulaError(message, token.offset, instead)

@@ -155,6 +155,8 @@ def _unreadable(text: str, start: int) -> FormulaError:
     if character in "'\"" and not _transposes(text, start):
         return FormulaError("a formula stands without quotes", start, "no quotes")
     instead = _MEANT.get(character)
+    if character == ";" and text.count("[", 0, start) > text.count("]", 0, start):
+        instead = "[[1, 2], [3, 4]] for rows, concat(a, b) for vectors"
     if character == "%" and text[start + 1 :].strip()[:1] not in ("", *"+-*/@)"):
         instead = None
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"

@@ -128,7 +128,7 @@ OF_UPDATE: Final = _meant(
         "learning_rate": "lr eta η alpha α rate stepsize learning",
         "rule": "optimizer optimiser optim name type method algorithm",
         "beta": "mu μ gamma γ rho ρ decay β",
-        "beta: 0.9, with rule: momentum": "momentum",
+        "beta: 0.9, with rule: momentum or nesterov": "momentum",
         "beta1": "β1 b1",
         "beta2": "β2 b2",
         "epsilon": "eps ε",
