@@ -426,6 +426,20 @@ def test_an_entry_that_is_not_there(name: str, instead: str) -> None:
     assert str(found.trouble).endswith(f"; instead: {instead}")
 
 
+def test_a_row_of_a_matrix_stands_alone() -> None:
+    assert values(one("dL/dW1[1]: [-0.2, _]")) == [-0.2, None, None, None]
+    assert values(one("dL/dW1[2]: [1, 2]\ndL/dW1[1,2]: 3")) == [None, 3, 1, 2]
+    for sheet, why in (
+        ("dL/dW1[3]: [1, 2]", "no entry [3]"),
+        ("dL/dW1[0]: [1, 2]", "no entry [0]"),
+        ("dL/dW1[1]: [1, 2, 3]", "a row, a vector of 2"),
+        ("dL/dW1[1]: 1", "a row, a vector of 2"),
+        ("dL/dW1[1]: [1, 2]\ndL/dW1[1,1]: 3", "given already"),
+        ("Z1[1]: [1, 2]", "one number belongs here"),
+    ):
+        assert why in str(one(sheet).trouble)
+
+
 def test_entries_of_vectors_and_of_a_bias_in_the_weights() -> None:
     assert values(one("Z1[2,1]: 5")) == [None, 5]
     assert values(one("Z1[1,2]: 5")) == [None, 5]

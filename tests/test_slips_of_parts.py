@@ -427,3 +427,19 @@ ask: [L, dL/dw, v_w]
     for velocity, names in ((0.2 * 5 + 0.8 * 12, {"complement"}), (10.5, set())):
         answers = f"L: 8, dL/dw: 12, v_w: {velocity}"
         assert slips(problem, answers, "v_w") & {"complement"} == names
+
+
+SQUARE = """values: {W: [[0.5, -1], [0.25, 2]], x: [1, -2], y: [0.5, 1]}
+equations: [L = 1/2 * norm(W @ x - y)^2]
+train: [W]
+update: {rule: sgd, learning_rate: 0.3}
+ask: [W_new]
+"""
+
+
+def test_a_step_along_a_square_gradient_the_other_way_round() -> None:
+    W, x = np.array([[0.5, -1], [0.25, 2]]), np.array([1.0, -2])
+    gradient = np.outer(W @ x - [0.5, 1], x)
+    for wrong, names in ((gradient.T, {"transpose-omitted"}), (gradient.T + 0.1, set())):
+        answers = f"W_new: {(W - 0.3 * wrong).round(4).tolist()}"
+        assert slips(SQUARE, answers, "W_new") & {"transpose-omitted"} == names

@@ -186,19 +186,32 @@ class Collector(Struct):
         self._whole[id] = Answer(id, written.shape, written.cells, name.mark)
 
     def add_entry(self, id: str, index: Index, name: ScalarNode, value: Node) -> None:
-        """One entry of a quantity."""
-        at = self.known.counted(id, index)
+        """One entry of a quantity, or a row of them."""
         try:
-            if at is None:
-                raise self._no_entry(id, index, name)
-            written = read_cells(value, (), self.budget)
-            if written.shape:
-                raise UnreadableError("one number belongs here: this is one entry", value.mark)
+            start, inside = self._begins(id, index, name)
+            written = read_cells(value, inside, self.budget)
+            if written.shape != inside:
+                what = f"a row, {in_words(inside)}" if inside else "one entry"
+                some = "numbers belong" if inside else "one number belongs"
+                raise UnreadableError(f"{some} here: this is {what}", value.mark)
         except UnreadableError as error:
             self.refuse(id, error, name)
             return
-        if (typed := written.cells[()]) is None:
-            return
+        for at, typed in written.cells.items():
+            if typed is not None:
+                self._add_part(id, (*start, *at), typed, name)
+
+    def _begins(self, id: str, index: Index, name: ScalarNode) -> tuple[Index, Shape]:
+        """The entry, or the row of entries, at an index: its place, and its shape."""
+        if (at := self.known.counted(id, index)) is not None:
+            return at, ()
+        inside = self.known.shape(id)[len(index) :]
+        first = self.known.counted(id, (*index, *self.known.bases(id)[len(index) :]))
+        if first is None or not inside:
+            raise self._no_entry(id, index, name)
+        return first[: len(index)], inside
+
+    def _add_part(self, id: str, at: Index, typed: Typed, name: ScalarNode) -> None:
         parts = self._parts.setdefault(id, {})
         if at in parts:
             self._refuse_twice(id, parts[at][1], name)

@@ -68,6 +68,16 @@ def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
     yield from (("term-scaled", expr) for expr in _other_form(case))
     yield from (("term-scaled", expr) for expr in _small_number_moved(case))
     yield from (("term-added", expr) for expr in _decay_of_biases(case))
+    yield from (("transpose-omitted", expr) for expr in _gradient_turned(case))
+
+
+def _gradient_turned(case: Case) -> Iterator[Expr]:
+    """W − η(∇W)ᵀ, which has the right shape where W is square."""
+    if found := _change(case):
+        old, change = found
+        for name in symbols(change):
+            if quantity(name).by == old.name and len(case.shape(Sym(name)) or ()) == 2:
+                yield op("add", old, substitute(change, {name: op("transpose", Sym(name))}))
 
 
 def _decay_of_biases(case: Case) -> Iterator[Expr]:
