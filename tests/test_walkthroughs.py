@@ -373,6 +373,263 @@ answers: {f: -22, dL/da: 2, dL/db: -2, dL/dc: 6, dL/dd: 7,
 """,
         set(),
     ),
+    "deltas behind a convolution, a question on datascience.stackexchange": (
+        """
+values:
+  z: [ln(0.58/0.42), ln(0.57/0.43), ln(0.65/0.35), ln(0.55/0.45)]
+  W: [[0.61, 0.82, 0.96, -1.00], [0.02, -0.50, 0.23, 0.17]]
+equations: [a = sigmoid(z), h = W @ a]
+upstream: {h: [0.25, -0.15]}
+""",
+        """
+answers: {a: [0.58, 0.57, 0.65, 0.55],
+  dL/dz: [0.0364182, 0.068628, 0.04675125, -0.06818625]}
+""",
+        set(),
+    ),
+    "pen and paper, a skip connection and an absolute error (Freiburg): 0.125 + 0.25 is 0.375": (
+        """
+values: {x: 1, y: -3, w_0: 0.5, w_1: 0.5, w_2: 0.5, w_s: 0.5}
+equations:
+  - z_0 = w_0 * x
+  - h_0 = relu(z_0)
+  - z_1 = w_1 * h_0
+  - h_1 = relu(z_1)
+  - z_2 = w_2 * h_1 + w_s * h_0
+  - yhat = z_2
+  - L = abs(y - yhat)
+train: [w_0, w_1, w_2, w_s]
+update: {rule: sgd, learning_rate: 1}
+""",
+        """
+answers:
+  {z_0: 0.5, h_0: 0.5, z_1: 0.25, h_1: 0.25, z_2: 0.325, yhat: 0.325, L: 3.325, dL/dyhat: 1,
+  dL/dz_2: 1, dL/dh_1: 0.5, dL/dz_1: 0.5, dL/dh_0: 0.75, dL/dz_0: 0.75, dL/dw_2: 0.25,
+  dL/dw_s: 0.5, dL/dw_1: 0.25, dL/dw_0: 0.75, w_2_new: 0.25, w_s_new: 0, w_1_new: 0.25,
+  w_0_new: -0.25, L_new: 3}
+""",
+        {"z_2"},
+    ),
+    "a course's notebook whose error term is y − ŷ (Udacity)": (
+        """
+x: [0.5, 0.1, -0.2]
+y: [0.6]
+convention: {affine: x W + b}
+layers:
+  - {weights: [[0.5, -0.6], [0.1, -0.2], [0.1, 0.7]], activation: sigmoid}
+  - {weights: [0.1, -0.3], activation: sigmoid}
+loss: half-squared-error
+""",
+        """
+answers: {Z1: [0.24, -0.46], H1: [0.55971365, 0.38698582], Z2: -0.06012438223148006,
+  dL/dZ2: 0.028730669543515018, dL/dZ1: [0.00070802, -0.00204471]}
+""",
+        {"dL/dZ2"},
+    ),
+    "one step of a GRU, tanh(0.35) printed 0.337 (click4ai)": (
+        """
+values:
+  x: [1.0, 0.5]
+  h_0: [0, 0]
+  W_z: [[0.3, 0.2, 0.1, 0.4], [0.1, 0.5, 0.3, 0.2]]
+  W_r: [[0.2, 0.4, 0.3, 0.1], [0.4, 0.1, 0.2, 0.3]]
+  W_h: [[0.5, 0.1, 0.2, 0.3], [0.2, 0.3, 0.4, 0.1]]
+equations:
+  - u = concat(x, h_0)
+  - z = sigmoid(W_z @ u)
+  - r = sigmoid(W_r @ u)
+  - c = tanh(W_h @ concat(x, r * h_0))
+  - h = (1 - z) * h_0 + z * c
+""",
+        """
+answers: {z: [0.599, 0.587], r: [0.599, 0.611], c: [0.500, 0.337], h: [0.300, 0.198]}
+""",
+        set(),
+    ),
+    "one step of an LSTM (click4ai)": (
+        """
+values:
+  x: [1.0, 0.5]
+  h_0: [0, 0]
+  c_0: [0, 0]
+  W_f: [[0.5, 0.3, 0.1, 0.2], [0.1, 0.4, 0.2, 0.3]]
+  W_i: [[0.2, 0.1, 0.3, 0.4], [0.3, 0.2, 0.1, 0.5]]
+  W_g: [[0.4, 0.2, 0.1, 0.3], [0.2, 0.5, 0.3, 0.1]]
+  W_o: [[0.1, 0.3, 0.2, 0.4], [0.4, 0.1, 0.3, 0.2]]
+equations:
+  - u = concat(x, h_0)
+  - f = sigmoid(W_f @ u)
+  - i = sigmoid(W_i @ u)
+  - g = tanh(W_g @ u)
+  - o = sigmoid(W_o @ u)
+  - c = f * c_0 + i * g
+  - h = o * tanh(c)
+""",
+        """
+answers: {f: [0.657, 0.574], i: [0.562, 0.599], g: [0.462, 0.422], o: [0.562, 0.611],
+  c: [0.260, 0.253], h: [0.143, 0.151]}
+""",
+        set(),
+    ),
+    "a policy gradient with returns made standard (circuitnotion)": (
+        """
+values:
+  W: [[-0.197, 0.093], [-0.140, 0.161], [0.116, -0.133]]
+  X: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+  A: [[0, 1], [0, 1], [0, 1]]
+  r: [-0.1, -0.1, -0.1, 1.0]
+  gamma: 0.95
+equations:
+  - G_4 = r[4]
+  - for t in 3..1:
+      - G_t = r[t] + gamma * G_{t+1}
+  - G = [G_1, G_2, G_3, G_4]
+  - mu = mean(G)
+  - s = sqrt(mean((G - mu)^2))
+  - R = (G - mu) / s
+  - P = softmax(X @ W, axis=1)
+  - L = -sum(R[1:3] * sum(A * log(P), axis=1))
+train: [W]
+""",
+        """
+answers:
+  G_1: 0.572125
+  G_2: 0.7075
+  G_3: 0.85
+  mu: 0.78240625
+  s: 0.159
+  R: [-1.32, -0.47, 0.42, 1.37]
+  P: [[0.428, 0.572], [0.425, 0.575], [0.562, 0.438]]
+  dL/dW: [[-0.565, 0.565], [-0.199, 0.199], [0.236, -0.236]]
+""",
+        set(),
+    ),
+    "a look ahead by Nesterov (lexailabs)": (
+        """
+values: {x: 1.0}
+equations: [L = 1/2 * x^2]
+train: [x]
+update: {rule: nesterov, form: paper, learning_rate: 0.01, beta: 0.9, state: {v_x: -0.1}}
+""",
+        """
+answers: {x_new: 0.9009}
+""",
+        set(),
+    ),
+    "dropout turned over (lexailabs)": (
+        """
+values: {x: [1, 2, 3, 4], m: [1, 0, 1, 0], p: 0.5}
+equations: [y = x * m / (1 - p)]
+upstream: {y: [0.1, 0.2, 0.3, 0.4]}
+""",
+        """
+answers: {y: [2, 0, 6, 0], dL/dx: [0.2, 0, 0.6, 0]}
+""",
+        set(),
+    ),
+    "two layers with a row of scores, twelve digits (a notebook on CS231n)": (
+        """
+x: [[16, -6]]
+y: [[0, 0, 1]]
+convention: {affine: x W + b, output_gradient: fused}
+layers:
+  - {weights: [[0.18, 0.04], [0.1, 0.22]], bias: [0, 0], activation: relu}
+  - {weights: [[0.19, -0.1, 0.1], [-0.02, -0.01, 0.04]], bias: [0, 0, 0], activation: softmax}
+loss: cross-entropy
+""",
+        """
+answers:
+  H1: [[2.28, 0]]
+  Z2: [[0.4332, -0.228, 0.228]]
+  L: 1.051375468504
+  dL/dZ2: [[0.429052723714, 0.221490524653, -0.650543248367]]
+  dL/dW2: [[0.978240210068, 0.504998396209, -1.483238606277], [0, 0, 0]]
+  dL/db2: [0.429052723714, 0.221490524653, -0.650543248367]
+  dL/dH1: [[-0.005683359796, -0.036817689655]]
+  dL/dZ1: [[-0.005683359796, 0]]
+  dL/dW1: [[-0.09093376, 0], [0.03410016, 0]]
+  dL/db1: [-0.00568336, 0]
+""",
+        set(),
+    ),
+    "four epochs of a perceptron that is on above 0 alone (City, INM427)": (
+        """
+convention: {affine: x W^T + b, bias: first, kinks: {step_at_zero: 0}}
+x: [[0, 0], [0, 1], [1, 0], [1, 1]]
+y: [0, 1, 1, 1]
+layers: [{weights: [[-2, -2, 0]], activation: step}]
+update: {rule: perceptron, learning_rate: 1, steps: 16, batches: 1}
+""",
+        """
+answers: {W1_new: [[-2, -2, 0]], W1_new@2: [[-1, -2, 1]], W1_new@3: [[0, -1, 1]],
+  W1_new@4: [[1, 0, 2]], W1_new@5: [[0, 0, 2]], W1_new@7: [[1, 1, 2]], W1_new@9: [[0, 1, 2]],
+  W1_new@16: [[0, 1, 2]]}
+""",
+        set(),
+    ),
+    "the same with a rate of 0.1 (City, tutorial 3b)": (
+        """
+convention: {affine: x W^T + b, bias: first}
+x: [[0.7, 0.3], [0.4, 0.5], [0.6, 0.9], [0.2, 0.2]]
+y: [1, 1, 1, 0]
+layers: [{weights: [[-0.5, 0.3, -0.2]], activation: step}]
+update: {rule: perceptron, learning_rate: 0.1, steps: 16, batches: 1}
+""",
+        """
+answers: {W1_new: [[-0.4, 0.37, -0.17]], W1_new@2: [[-0.3, 0.41, -0.12]],
+  W1_new@3: [[-0.2, 0.47, -0.03]], W1_new@6: [[-0.1, 0.51, 0.02]], W1_new@8: [[-0.2, 0.49, 0.0]],
+  W1_new@10: [[-0.1, 0.53, 0.05]], W1_new@12: [[-0.2, 0.51, 0.03]],
+  W1_new@16: [[-0.2, 0.51, 0.03]]}
+""",
+        set(),
+    ),
+    "a softmax of Wᵀx whose step takes δxᵀ (a template of a course, 2023)": (
+        """
+values:
+  W: [[0.3, 0.1, -2], [-0.6, -0.5, 2], [-1, -0.5, 0.1]]
+  x: [1, 3, 0]
+  b: [0.1, 0.1, 0.1]
+  y: [0, 1, 0]
+equations: [p = softmax(W.T @ x + b), L = -sum(y * log(p))]
+train: [W, b]
+update: {rule: sgd, learning_rate: 0.1}
+""",
+        """
+answers:
+  p: [0.00405191, 0.00447805, 0.99147003]
+  W_new:
+    - [0.29959481, 0.09878443, -2]
+    - [-0.50044781, -0.20134342, 2]
+    - [-1.099147, -0.79744101, 0.1]
+  b_new: [0.09959481, 0.19955219, 0.000853]
+""",
+        {"W_new"},
+    ),
+    "a contrastive loss without its half (click4ai)": (
+        """
+values: {a: [1, 2, 3], b: [4, 5, 6], y: 0, m: 2}
+equations:
+  - D = norm(a - b)
+  - L = (1 - y) * 1/2 * D^2 + y * 1/2 * max(0, m - D)^2
+""",
+        """
+answers: {D: 5.196, L: 27.0}
+""",
+        {"L"},
+    ),
+    "a ridge penalty at larger weights (scribd)": (
+        """
+values: {X: [[1, 2], [2, 3]], y: [3, 5], w: [5, -3], lambda: 0.1}
+equations:
+  - yhat = X @ w
+  - E = mean((y - yhat)^2)
+  - L = E + lambda * (w[1]^2 + w[2]^2)
+""",
+        """
+answers: {yhat: [-1, 1], E: 16, L: 19.4}
+""",
+        set(),
+    ),
 }
 
 
@@ -413,3 +670,24 @@ def test_what_is_trained_and_reached_by_no_gradient_is_named() -> None:
     for trained, said in ((["w", "v"], True), (["w"], False)):
         problem = backprop.load({"values": values, "equations": [loss], "train": trained})
         assert ("no gradient reaches v" in problem.solve().render("text")) is said
+
+
+@pytest.mark.parametrize(
+    ("title", "id", "slip"),
+    [
+        ("error term is y − ŷ", "dL/dZ2", "sign-flipped"),
+        ("takes δxᵀ", "W_new", "transpose-omitted"),
+        ("without its half", "L", "factor-two"),
+    ],
+)
+def test_the_mistake_of_a_page_has_its_name(title: str, id: str, slip: str, tmp_path: Path) -> None:
+    report, _ = checked(next(each for each in WALKTHROUGHS if title in each), tmp_path)
+    assert report[id].slips[0] == slip
+
+
+def test_numbers_within_a_product_come_together() -> None:
+    """y * 1/2 is y · ½, and twice its square's derivative has no number left: 2 · y · 1 · …."""
+    title = next(title for title in WALKTHROUGHS if "contrastive" in title)
+    page = backprop.load(WALKTHROUGHS[title][0]).solve().render("text")
+    assert "L = (1 − y) · ½ · D² + y · ½ · max(0, m − D)²" in page
+    assert "∂L/∂D = (1 − y) · D − y · max(0, m − D)" in page

@@ -37,6 +37,11 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
             return -factor, rest
         case Op("mul", (Num(value), rest)):
             return value, rest
+        case Op("mul", (rest, Num(value))) if value != 1 and not isinstance(rest, Num):
+            return value, rest
+        case Op("mul", (Op("mul") as inner, last)):  # y · ½ · x
+            factor, rest = coefficient(inner)
+            return factor, expr if factor == 1 else mul(rest, last)
         case Op("spread", (inner,), options) if isinstance(inner, Num):
             return inner.value, Op("spread", (ONE,), options)
         case Op("div", (inner, Num(value))) if value and inner != ONE:

@@ -272,11 +272,12 @@ _LARGEST = 10**308  # what is larger is left to be computed, which makes it infi
 
 
 def _fraction(left: Expr, right: Expr) -> Expr:
-    """2/3 between whole numbers is one number; anything else is a division."""
-    if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
-        result = left.value / right.value
-        if abs(result) < _LARGEST:
-            return Num(result)
+    """2/3 between whole numbers is one number, also in y * 2/3; anything else is a division."""
+    match left, right:
+        case Num(value=over), Num(value=under) if under and abs(over / under) < _LARGEST:
+            return Num(over / under)
+        case Op("mul", (factor, Num(value=over))), Num(value=under) if under and over % under:
+            return op("mul", factor, _fraction(Num(over), right))
     return op("div", left, right)
 
 
