@@ -275,7 +275,8 @@ SURGERY = {  # what an id is taken apart or made by, beside its parser and its w
 }
 ELSEWHERE = {  # what looks alike and is something else
     "classroom/practice_sheet.py": {"a cut"},  # the brackets of a matrix as it is typed
-    "classroom/rosters.py": {"a look", "a cut"},  # the sign in an address of mail, and its name
+    "classroom/rosters.py": {"a cut"},  # the name in an address of mail
+    "grading/sheets/class_tables.py": {"a look"},  # the sign in such an address; a typed matrix
     "grading/program_names.py": {"an ending"},  # what programs call their arrays
     "notation/structure_forms.py": {"a cut"},  # the brackets of a list of rows
     "notation/tex.py": {"a step"},  # a column of TeX

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import broadcast
 from backprop_cli.operations import stable_values as values
 from backprop_cli.operations.record import Definition, Derivative, Domain, Notation, Operation
@@ -22,16 +22,6 @@ def _logistic(z: Expr) -> Expr:
     return op("div", build.ONE, op("add", build.ONE, op("exp", build.neg(z))))
 
 
-def _constant(value: Any) -> Expr:
-    """What an option says: a number, or the letter that stands for it."""
-    return Sym(value) if isinstance(value, str) else num(value)
-
-
-def _exponential_below(z: Expr, alpha: Any = 1) -> Expr:
-    below = op("sub", op("exp", z), build.ONE)
-    return op("choose", z, z, build.mul(_constant(alpha), below))
-
-
 def _elu_corner(node: Op) -> tuple[tuple[float, float], ...]:
     alpha = float(str(node.option("alpha", 1)))
     return () if alpha == 1 else ((0.0, alpha),)
@@ -39,14 +29,6 @@ def _elu_corner(node: Op) -> tuple[tuple[float, float], ...]:
 
 def _limit(node: Op) -> float:
     return float(str(node.option("limit", 1)))
-
-
-def _huber_pieces(e: Expr, delta: Any = 1) -> Expr:
-    """Half the square within delta, a straight line beyond."""
-    size, limit = op("abs", e), _constant(delta)
-    line = build.mul(limit, op("sub", size, build.div(limit, num(2))))
-    square = op("div", op("pow", e, num(2)), num(2))
-    return op("choose", op("sub", size, limit), line, square)
 
 
 def _same(shapes: tuple[Any, ...], _: Op) -> Any:
@@ -137,7 +119,9 @@ ACTIVATIONS = (
         {"slope": 0.01},
         activation=True,
         kink="leaky_relu",
-        definition=_in(lambda z, slope=0.01: op("choose", z, z, build.mul(_constant(slope), z))),
+        definition=_in(
+            lambda z, slope=0.01: op("choose", z, z, build.mul(values.constant(slope), z))
+        ),
         rises=True,
     ),
     _function(
@@ -149,7 +133,7 @@ ACTIVATIONS = (
         {"alpha": 1},
         corners=_elu_corner,
         activation=True,
-        definition=_in(_exponential_below),
+        definition=_in(values.exponential_below),
         rises=True,
         unfamiliar=True,
     ),
@@ -335,7 +319,7 @@ FUNCTIONS = (
         values.huber,
         lambda x, r, node, rules: op("clip", x, limit=node.option("delta", 1)),
         options={"delta": 1},
-        definition=_in(_huber_pieces),
+        definition=_in(values.huber_pieces),
         unfamiliar=True,
     ),
     _function(

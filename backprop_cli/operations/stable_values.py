@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, num, op
+from backprop_cli.algebra.expr import Expr, Op, Option, Sym, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.operations.masks import every
 from backprop_cli.operations.record import Along, Array, Derivative, Entries, Index, Rules
@@ -355,3 +355,25 @@ def one_minus(r: Expr) -> Expr:
 def flat(*_: object) -> Expr:
     """0: a step does not rise anywhere."""
     return build.ZERO
+
+
+# Definitions in pieces ----------------------------------------------------------------------------
+
+
+def constant(value: Any) -> Expr:
+    """What an option says: a number, or the letter that stands for it."""
+    return Sym(value) if isinstance(value, str) else num(value)
+
+
+def exponential_below(z: Expr, alpha: Any = 1) -> Expr:
+    """z above 0, and what it is of an exponential unit below."""
+    below = op("sub", op("exp", z), build.ONE)
+    return op("choose", z, z, build.mul(constant(alpha), below))
+
+
+def huber_pieces(e: Expr, delta: Any = 1) -> Expr:
+    """Half the square within delta, a straight line beyond."""
+    size, limit = op("abs", e), constant(delta)
+    line = build.mul(limit, op("sub", size, build.div(limit, num(2))))
+    square = op("div", op("pow", e, num(2)), num(2))
+    return op("choose", op("sub", size, limit), line, square)
