@@ -410,3 +410,56 @@ ask: [Z1, Yhat]
     for off in (-0.004, 0.005):
         wrong = {"Z1": z, "Yhat": f"[{keep(float(np.tanh(z))) + off:.3f}]"}
         assert graded(problem, wrong)["Yhat"].verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [("1.16", "carried"), ("1.15", "carried"), ("1.13", "wrong"), ("1.20", "wrong")],
+)
+def test_a_wrong_value_may_be_gone_on_with_through_what_shows_no_digits(
+    typed: str, verdict: str
+) -> None:
+    """1.52² / 1000 is 0.0023, which is 0.00 as the right one is; over 0.002 it is 1.155."""
+    problem = """values: {x: 1.3, w: 0.4}
+equations: [g = x * w, v = g^2 / 1000, q = v / 0.002]
+ask: [g, v, q]
+grading: {precision: {decimals: 2}}
+"""
+    found = graded(problem, {"g": "1.52", "v": "0.00", "q": typed})
+    assert [found[id].verdict for id in "gvq"] == ["wrong", "correct", verdict]
+
+
+FEW_DIGITS_BEHIND_A_SLIP = """
+convention: {affine: x W^T + b, output_gradient: chain}
+x: [[-1.44], [1.85]]
+layers:
+- {weights: [[0.18]], bias: [0.65], activation: tanh}
+- {weights: [[0.4]], activation: tanh}
+- {weights: [[-1.06], [-1.28]], bias: [1.25, 0.15], activation: sigmoid}
+y: [[0, 1], [0, 1]]
+loss: {name: cross-entropy, over_samples: sum}
+update: {rule: sgd, learning_rate: 0.02}
+grading: {precision: {decimals: 4}}
+"""
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0.0, "imprecise"), (0.002, "wrong")])
+def test_what_follows_from_a_slip_does_so_through_few_digits(more: float, verdict: str) -> None:
+    """All with three decimals where four are asked, cut off: 0.4 - 0.056 of 0.02 · 2.839.
+
+    ∂L/∂Z³ is ten times too large in one sample, and in all that follows.
+    """
+    h1, h2 = np.array([[0.371], [0.754]]), np.array([[0.146], [0.292]])
+    z3 = np.array([[0, -5.060], [0, -0.553]])
+    below = cut(z3 @ [[-1.06], [-1.28]], 3)
+    z2 = cut(below * (1 - h2**2), 3)
+    assert z2 == pytest.approx(np.array([[6.338], [0.646]]), abs=0.0025)
+    w2 = cut(h1.T @ z2, 3)
+    new = 0.4 - cut(0.02 * w2, 3) + more
+    yhat = np.array([[0.749, 0.491], [0.719, 0.444]])
+    upstream = np.array([[0, -2.036], [0, -2.252]])
+    sheet = {"H1": h1, "H2": h2, "Yhat": yhat, "dL/dYhat": upstream, "dL/dZ3": z3}
+    sheet |= {"dL/dH2": below, "dL/dZ2": z2, "dL/dW2": w2, "W2_new": new.round(3)}
+    text = {id: [[f"{float(x):.3f}" for x in row] for row in one] for id, one in sheet.items()}
+    found = graded(FEW_DIGITS_BEHIND_A_SLIP, {id: str(one) for id, one in text.items()})
+    assert (found["dL/dZ3"].verdict, found["W2_new"].verdict) == ("wrong", verdict)

@@ -19,7 +19,7 @@ from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Legible, Words, judged_as
 from backprop_cli.grading.judging.effort import Effort
 from backprop_cli.grading.judging.honest_intervals import Ways
-from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared, still
+from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, lacking, spared, still
 from backprop_cli.grading.judging.standing import Kept, Standing
 from backprop_cli.grading.judging.ways_to_read import Reading, Wanted, Way, coarsely, finely
 from backprop_cli.grading.sheets.typed_arrays import (
@@ -119,7 +119,8 @@ class Judge:
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
         few = few_digits.FewDigits.of(one.written, one.truth, self.key).few
         short = some(few & (one.verdicts == "wrong"))
-        judged = replace(judged, follows=some(one.leaning), is_cut=cut is not None, is_short=short)
+        follows = some(one.leaning) or (judged.is_vague and self.any_wrong_behind(name))
+        judged = replace(judged, follows=follows, is_cut=cut is not None, is_short=short)
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -137,14 +138,7 @@ class Judge:
         if not missing:
             return None
         verdicts[verdicts == "wrong"] = "not-judged"
-        return f"{self._lacking(missing)}, and this is computed from it"
-
-    def _lacking(self, sources: Sequence[str]) -> str:
-        """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
-        names = " and ".join(sources)
-        if all(source in self.sheet.unusable for source in sources):
-            return f"{names} cannot be used"
-        return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
+        return f"{lacking(missing, self.sheet.unusable)}, and this is computed from it"
 
     def _is_missing(self, source: str) -> bool:
         asked = source in self.key.asked
@@ -160,7 +154,11 @@ class Judge:
 
     def any_wrong_behind(self, name: str) -> bool:
         """Whether a quantity may be worked out from what is wrong, or from what follows from it."""
-        return any(judged.misleads or judged.follows for judged in self._judged_behind(name))
+        if any(judged.misleads or judged.follows for judged in self._judged_behind(name)):
+            return True
+        sources = self.sources(name) & self.judged.keys()  # who writes 0.00 may keep all digits
+        vague = (one for one in sources if not few_digits.has_digits(self.written[one]))
+        return any(map(self.any_wrong_behind, vague))
 
     def any_vague_behind(self, name: str) -> bool:
         """Whether anything of it has too few digits: what stands elsewhere is no excuse here.

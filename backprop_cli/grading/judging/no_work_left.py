@@ -7,7 +7,7 @@ which something is left to be worked out is judged as any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -260,3 +260,11 @@ def _probe(shape: tuple[int, ...]) -> Array:
     """Upstream gradients of about 1 that no sum cancels."""
     count = int(np.prod(shape, dtype=int))
     return (1 + 0.5 * np.sin(np.arange(1, count + 1))).reshape(shape)
+
+
+def lacking(sources: Sequence[str], unusable: Container[str]) -> str:
+    """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
+    names = " and ".join(sources)
+    if all(source in unusable for source in sources):
+        return f"{names} cannot be used"
+    return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
