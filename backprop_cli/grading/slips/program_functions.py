@@ -28,6 +28,7 @@ from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, 
 from backprop_cli.grading.slips.formula_parts import Change, of_node
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.program_brackets import brackets
+from backprop_cli.grading.slips.program_pieces import as_a_choice
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import TABLE
 
@@ -167,22 +168,25 @@ def _in_pieces(case: Case, node: Op) -> Expr | None:
         (x,), limit = node.args, num(str(node.option("limit", 1)))
         beyond = op("mul", limit, op("sign", x))
         return op("choose", op("sub", op("abs", x), limit), beyond, x)
+    if is_forward(case) and (choice := as_a_choice(node)) is not None:
+        return choice
     definition = TABLE[node.name].definition if _is_function(node) else None
     return definition(node, case.rules) if definition and is_forward(case) else None
 
 
 def _of_a_choice(case: Case, node: Op) -> Iterator[Change]:
     """A slope on two sides: z for 1 on one of them, and the gradient that says which it is."""
-    if node.name != "choose" or is_forward(case):
+    choice = node if node.name == "choose" else as_a_choice(node)
+    if choice is None or is_forward(case):
         return
-    z = node.args[0]
-    for position in (1, 2):
-        for other in (z, num(0), num(1)):
-            if isinstance(node.args[position], Num) and other != node.args[position]:
-                yield "wrong-activation-derivative", put(node, (position,), other)
+    z, *sides = choice.args
+    for position, side in enumerate(sides, 1):
+        for other in (z, num(0), num(1), build.mul(side, z)):
+            if isinstance(side, (Num, Sym)) and other != side:
+                yield "wrong-activation-derivative", put(choice, (position,), other)
     for g in sorted(case.upstreams):
         if case.sizes.names.get(g) == case.shape(z):
-            yield "mask-from-gradient", put(node, (0,), Sym(g))
+            yield "mask-from-gradient", put(choice, (0,), Sym(g))
 
 
 def _argument_moved(case: Case, node: Op) -> Iterator[Change]:
