@@ -54,7 +54,8 @@ def test_one_side_of_a_leaky_function_goes_wrong(formula: str, kind: str) -> Non
     q, dr = right["q"], right["dr"]
     cases = [
         ("r", np.where(q > 0, q, 0.23), {"factor-left-out"}),  # the slope for slope · q
-        ("r", np.where(q > 0, 0.23 * q, q), {"operator-exchanged"}),  # the two cases exchanged
+        ("r", np.where(q > 0, 0.23 * q, q), {"cases-exchanged"}),
+        ("dq", dr * np.where(q > 0, 0.23, 1), {"cases-exchanged"}),
         ("dq", dr * np.where(dr > 0, 1, 0.23), {"mask-from-gradient"}),
         ("dq", dr * np.where(q > 0, 1, 0.23 * q), SLOPE),
         ("dq", dr * np.where(q > 0, q, 0.23), SLOPE),

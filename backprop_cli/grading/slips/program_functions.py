@@ -55,7 +55,6 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _of_a_choice(case, node)
         yield from _argument_moved(case, node)
         yield from _on_one_side(node)
-        yield from _on_a_side(node)
         yield from _of_largest(node)
         yield from _of_softmax(node)
         if node.name == "exp":
@@ -222,18 +221,6 @@ def _on_one_side(node: Op) -> Iterator[Change]:
                 )
             case Op("switch", (z,)):
                 yield "relu-derivative-wrong", op("choose", z, g, num(1))
-
-
-def _on_a_side(node: Op) -> Iterator[Change]:
-    """1 where z belongs on one side of 0, and z where 1 does: np.where(z > 0, z, α) for αz."""
-    match node:
-        case Op("maximum", (z, Num(value=0))) | Op("positive_part" | "relu", (z,)):
-            yield "factor-left-out", op("switch", z)
-        case Op("minimum", (z, Num(value=0))):
-            yield "factor-left-out", op("switch", z, below=1, at=0, above=0)
-        case Op("switch", (z,)) if {node.option("above", 1), node.option("below", 0)} == {0, 1}:
-            side = "minimum" if node.option("below", 0) else "maximum"
-            yield "wrong-activation-derivative", op(side, z, num(0))
 
 
 def _of_largest(node: Op) -> Iterator[Change]:

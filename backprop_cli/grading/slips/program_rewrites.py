@@ -13,7 +13,6 @@ from backprop_cli.algebra.expr import (
     Expr,
     Op,
     Option,
-    Sym,
     addends,
     is_sum,
     num,
@@ -21,13 +20,12 @@ from backprop_cli.algebra.expr import (
     places,
     put,
     rewrite,
-    symbols,
-    walk,
 )
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.grading.slips import rows_of_tables
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, each
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.program_pieces import as_a_choice
 from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull
 from backprop_cli.operations.slicing import choices
 
@@ -171,49 +169,27 @@ def mask_from_gradient(case: Case) -> Iterator[Expr]:
             below = one.node.option("slope", 0.01) if one.node.name == "leaky_relu" else 0
             yield from with_pull(case, one, lambda g, _: op("positive_part", g))
             yield from with_pull(case, one, partial(_switched, below=below))
-    for gradient in case.upstreams & set(symbols(case.expr)):
-        found = rewrite(case.expr, partial(_mask_of, gradient))
-        if found != case.expr:
-            yield found
-
-
-def _mask_of(gradient: str, node: Expr) -> Expr | None:
-    """A mask that is written as what is 0 or 1, made of another quantity."""
-    match node:
-        case Op("switch", (Sym(),), options):
-            return Op("switch", (Sym(gradient),), options)
-        case Op("switch", (Op("neg", (Sym(),)),), options):
-            return Op("switch", (op("neg", Sym(gradient)),), options)
-    return None
 
 
 def cases_exchanged(case: Case) -> Iterator[Expr]:
     """What belongs above a limit below it, and the reverse: np.where with its cases exchanged."""
-    nodes = [node for node in walk(case.expr) if isinstance(node, Op) and _exchanged(node)]
-    if len(nodes) > 1 or any(map(_has_two_cases, nodes)):
-        yield rewrite(case.expr, _exchanged)
-
-
-def _has_two_cases(node: Op) -> bool:
-    """Whether it is something else than 0 on both sides, as a leaky ReLU and its slope are."""
-    sides = node.option("above", 1), node.option("below", 0)
-    return node.name in ("choose", "leaky_relu") or (node.name == "switch" and 0 not in sides)
+    found = rewrite(case.expr, _exchanged)
+    if found != case.expr:
+        yield found
 
 
 def _exchanged(node: Expr) -> Expr | None:
-    match node:
-        case Op("maximum" | "minimum", args, options):
-            return Op("minimum" if node.name == "maximum" else "maximum", args, options)
-        case Op("switch", args, options):
-            said = dict(options)
-            above, below = said.get("above", 1), said.get("below", 0)
-            return op("switch", *args, **{**said, "above": below, "below": above})
+    choice = as_a_choice(node)
+    match node if choice is None else choice:
         case Op("choose", (where, above, below)):
             return op("choose", where, below, above)
-        case Op("positive_part" | "relu", (z,)):
-            return op("minimum", z, num(0))
-        case Op("leaky_relu", (z,)):
-            return op("choose", z, op("mul", num(str(node.option("slope", 0.01))), z), z)
+        case Op("leaky_relu", (z,)) as leaky:
+            return op("choose", z, op("mul", num(str(leaky.option("slope", 0.01))), z), z)
+        case Op("switch", (z,)) as constant:
+            low, at, high = build.levels(constant)
+            if {low, high} in ({0, 1}, {-1, 1}):  # a mask, a sign
+                return None
+            return op("switch", z, below=high, at=at, above=low)
     return None
 
 

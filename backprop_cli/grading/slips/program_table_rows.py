@@ -105,15 +105,13 @@ def _by_other_numbers(array: WrongArray, expr: Expr) -> Iterator[Expr]:
 def _other_rows(array: WrongArray, shift: int | None, node: Expr) -> Expr | None:
     """Rows so much further on; without `shift`, the first ones in their order."""
     match node:
-        case Op("at" | "place", (inner,)) if len(choices(node)) == 1:
+        case Op("at" | "place", (inner,)) if len(found := choices(node)) == 1:
             shape = node.option("shape") if node.name == "place" else array.of(inner).shape
-            (rows,), count = choices(node), shape[0] if isinstance(shape, tuple) and shape else 0
+            rows, count = found[0], shape[0] if isinstance(shape, tuple) and shape else 0
         case _:
             return None
-    if not isinstance(rows, (int, list)) or not isinstance(count, int) or count <= 1:
+    if not isinstance(rows, list) or not isinstance(count, int) or count <= 1:
         return None
-    listed = rows if isinstance(rows, list) else [rows]
-    moved = [k if shift is None else row + shift for k, row in enumerate(listed)]
+    moved = [k if shift is None else row + shift for k, row in enumerate(rows)]
     other = tuple(row % count for row in moved)
-    index = (other,) if isinstance(rows, list) else other[0]
-    return op(node.name, inner, **{**dict(node.options), "index": (index,)})
+    return op(node.name, inner, **{**dict(node.options), "index": ((other,),)})
