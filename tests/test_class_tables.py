@@ -69,6 +69,11 @@ def test_a_slip_of_the_keyboard_is_told_on_its_line_of_the_table(tmp_path: Path)
     assert "3" in json.dumps({key: wrong[key] for key in wrong if key in ("line", "mark")})
 
 
+@pytest.mark.parametrize("heading", ["dL/dW1", "∂L/∂W", "Z^(1)", "h_2", "H1[2]", "W1_new"])
+def test_one_heading_that_names_a_quantity_tells_a_table(heading: str) -> None:
+    assert class_table(f"student,{heading}\nAnn,1\nBen,2\n".encode()) is not None
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -98,6 +103,8 @@ def test_one_quantity_alone(tmp_path: Path) -> None:
         "student,Z1[1],L\nAnn,1,0\n",
         "student,Z1[1],L\nAnn,1\nBen,1\n",
         "name,remark,class\nAnn,ill,a\nBen,,b\n",
+        "First name,Email,Q. 1 /2.00,Q. 2 /1.00\nA,a@x.org,1,1\nC,c@x.org,2,1\n",
+        "student,score,max_score,percent\nann,4,18,22\nben,2,18,11\n",
         "",
     ],
 )

@@ -38,7 +38,9 @@ _OF_SHEETS: Final = frozenset(("value", "row", "column", "result", "number"))
 """Headings of a table that is the sheet of one student."""
 
 _separator = re.compile(r"sep=(.)").fullmatch  # a line for Excel
-_an_id = re.compile(r"\s*[^\W\d_](.*[\[/^]|\D*\d{1,2}(?!\d))").match  # Z1[1], dL/dW, W1_new
+_an_id = re.compile(  # dL/dW1, Z1[1], W^(1), h_2: no `Q. 1 /2.00` of a list of marks
+    r"[d∂]\S+/[d∂]\S+|[^\W\d_]\S*[\[^]\S+|[^\W\d_][^\d\s]*\d{1,2}[^\d\s]*"
+).fullmatch
 
 Row = tuple[int, list[str]]
 """The line of a row, and its cells."""
