@@ -559,7 +559,7 @@ HEADER = "name,row,column,value\n"
 
 @pytest.mark.parametrize(
     "header",
-    ["", HEADER, "\ufeffName, Row, Column, Value\n", "Quantity,row,col,Number\n"],
+    ["", HEADER, "\ufeffName, Row, Column, Value\n", "Quantity,row,col,Number\n", "id,i,j,value\n"],
 )
 @pytest.mark.parametrize(("old", "new"), [("", ""), ("\n", "\r\n"), (",", ";"), (",", "\t")])
 def test_csv(header: str, old: str, new: str) -> None:

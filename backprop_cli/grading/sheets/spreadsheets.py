@@ -26,7 +26,8 @@ _PAIR = ("name", "value")
 _ALSO = {
     **dict.fromkeys(("quantity", "id", "answer", "symbol"), "name"),
     **dict.fromkeys(("number", "result"), "value"),
-    "col": "column",
+    **dict.fromkeys(("i", "r"), "row"),
+    **dict.fromkeys(("col", "j", "c"), "column"),
 }
 """What columns are called elsewhere."""
 _DELIMITERS = ";\t,"
@@ -118,8 +119,11 @@ def _delimiter(line: tuple[int, str], collector: Collector) -> str | None:
 
 def _header(cells: list[str]) -> tuple[str, ...] | None:
     """The columns, in their order, where the first line says them."""
-    names = tuple(_ALSO.get(text := cell.casefold().strip(), text) for cell in cells)
-    return names if cells[0].casefold() == "name" or {"name", "value"} <= set(names) else None
+    names = tuple(cell.casefold().strip() for cell in cells)
+    if names[0] == "name" or {"name", "value"} <= set(names):
+        return names
+    here = tuple(_ALSO.get(name, name) for name in names)
+    return here if {"name", "value"} <= set(here) <= set(COLUMNS) else None
 
 
 def _cells(number: int, line: str, delimiter: str) -> Iterator[ScalarNode]:
