@@ -324,6 +324,14 @@ def test_a_name_from_elsewhere_is_only_told_beside_the_quantity_itself(lines: st
     assert said == "there is no quantity `A1`; did you mean `H1`?"
 
 
+@pytest.mark.parametrize("typed", ["e", "error", "j", "target", "input"])
+def test_what_may_be_something_else_on_paper_is_only_told(typed: str) -> None:
+    """The error of an output is no loss, and what is given need not be graded."""
+    found = sheet(f"answers: {{{typed}: 3}}")
+    assert not found.answers
+    assert f"there is no quantity `{typed}`" in found.remarks[0][0]
+
+
 def test_of_two_names_from_elsewhere_the_first_is_read() -> None:
     found = sheet("answers:\n  A1: [1, 2]\n  a_1: [3, 4]\n")
     assert values(found.answers["H1"]) == [1, 2]

@@ -84,6 +84,10 @@ class Quantities:
         """Whether the problem states it."""
         return id in self._model.given
 
+    def is_loss(self, id: str) -> bool:
+        """Whether all gradients are those of it."""
+        return id == self._model.target
+
     def is_id(self, text: str) -> bool:
         """Whether `text` is an id as it stands."""
         return text in self.shapes

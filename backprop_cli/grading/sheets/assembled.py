@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import typed_derivative
 from backprop_cli.errors import Mark
 from backprop_cli.grading.program_names import meant
 from backprop_cli.grading.quantities import Quantities, Unknown
@@ -90,11 +91,18 @@ class Collector(Struct):
                 self._put(other, name, value)
 
     def _by_other_name(self, name: ScalarNode, taken: set[str]) -> Reference | None:
-        """What a name of programs means, such as A1 for H1, where nothing else is that quantity."""
+        """What a name of programs means, such as A1 for H1, where nothing else is that quantity.
+
+        On paper an error is also that of an output, and e, c and j are anything.
+        """
         if len(self.remarks) >= MOST_REMARKS or self._named(name.text) is not None:
             return None
-        found = meant(name.text, self.known)
+        found, pair = meant(name.text, self.known), typed_derivative(name.text)
         if not isinstance(found, Reference) or found.whole in taken:
+            return None
+        if self.known.is_given(found.whole) or self.known.is_loss(found.whole):
+            return None
+        if pair and pair[0] in ("e", "c", "j"):
             return None
         if found.index is None:
             taken.add(found.whole)
