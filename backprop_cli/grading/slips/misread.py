@@ -93,10 +93,13 @@ def _of_several(
 
 
 def _by_few_digits(wrong: Wrong, tried: Sequence[_Read], most: float) -> bool:
-    """Whether hardly a digit leads by chance to the one entry, or, if none does, next to it."""
-    if any(_explains(wrong, one, wrong.stands) == "digit-misread" for one in tried):
-        return _by_digits(wrong, tried, 1) <= most
-    return _by_digits(wrong, tried, NEXT_TO_IT) <= most
+    """Whether hardly a digit leads by chance to the one entry, or, if none does, next to it.
+
+    Of one number alone, which any digit behind it moves, both are chances that were taken.
+    """
+    exactly = any(_explains(wrong, one, wrong.stands) == "digit-misread" for one in tried)
+    widths = 1 if exactly and not wrong.alone else NEXT_TO_IT
+    return _by_digits(wrong, tried, widths) <= most
 
 
 def _explanations(wrong: Wrong, tried: Iterable[_Read]) -> set[str]:
