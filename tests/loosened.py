@@ -533,8 +533,8 @@ EACH = (
     Loosened(
         "next to a digit misread is as good as there",
         "grading/slips/misread.py",
-        "return _by_digits(wrong, tried, NEXT_TO_IT) <= most",
-        "return _by_digits(wrong, tried, 1) <= most",
+        "widths = 1 if exactly and not wrong.alone else NEXT_TO_IT",
+        "widths = 1",
         PARTS,
     ),
     Loosened(
