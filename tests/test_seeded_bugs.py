@@ -106,7 +106,7 @@ def test_bugs_are_placed_where_they_are_and_named(mark: str) -> None:
         ("np.sign(e)", "other-loss"),
         ("ent = np.sum(", "sign-lost"),
         ("0.01 * a))", "wrong-activation"),
-        ("E[labels - 1]", "wrong-operand"),
+        ("E[labels - 1]", "wrong-row"),
         ("delta = cost * sigmoid_prime", "wrong-operand"),  # a number for a matrix
         ("reg * dW2.T[:4]", "wrong-operand"),  # some rows of a larger array, turned
         ("b * (1 - eta * nb)", "factor-added"),
