@@ -306,12 +306,12 @@ def test_a_derivative_that_nothing_needs_is_not_said_to_be_none(name: str) -> No
 
 @pytest.mark.parametrize(
     ("typed", "id"),
-    [("A1", "H1"), ("Z_1", "Z1"), ("y_pred", "Yhat"), ("delta_2", "dL/dZ2")],
+    [("A1", "H1"), ("Z_1", "Z1"), ("y_pred", "Yhat")],
 )
 def test_a_name_from_elsewhere_is_read_and_told(typed: str, id: str) -> None:
     found = sheet(f"answers: {{{typed}: [1, 2]}}")
     assert values(found.answers[id]) == [1, 2]
-    assert [said for said, _ in found.remarks] in ([f"`{typed}` is read as {id}"], [])
+    assert [said for said, _ in found.remarks] == [f"`{typed}` is read as {id}"]
 
 
 @pytest.mark.parametrize(
@@ -341,13 +341,14 @@ def test_of_two_names_from_elsewhere_the_first_is_read() -> None:
 def test_names_below_headings_of_ones_own() -> None:
     found = answers(
         "forward: {Z1: [1, 2]}\nlayer 1: {h: [3, 4], dW: [[1, 2], [3, 4]]}\n"
-        "L2: {z: [5, 6]}\ngradients: {W2: [[5, 6], [7, 8]]}\nnew: {b1: [7, 8]}"
+        "L2: {z: [5, 6], a: [8, 9]}\ngradients: {W2: [[5, 6], [7, 8]]}\nnew: {b1: [7, 8]}"
     )
     assert {id: values(each) for id, each in found.items()} == {
         "Z1": [1, 2],
         "H1": [3, 4],
         "dL/dW1": [1, 2, 3, 4],
         "Z2": [5, 6],
+        "Yhat": [8, 9],
         "dL/dW2": [5, 6, 7, 8],
         "b1_new": [7, 8],
     }
@@ -370,13 +371,17 @@ def test_answers_behind_dashes() -> None:
 
 @pytest.mark.parametrize("student", ["", "student: Ann\n"])
 def test_answers_without_a_heading_are_graded_and_told(student: str) -> None:
-    found = sheet(f"{student}Z1: [1, 2]\ntotal: 3\nlayer 2: {{z: [3, 4]}}\nZ1: [5, 6]\n")
+    found = sheet(
+        f"{student}A1: [7, 8]\nZ1: [1, 2]\ntotal: 3\nlayer 2: {{z: [3, 4]}}\nZ1: [5, 6]\n"
+    )
     assert found.student == ("Ann" if student else "anna")
     assert found.error is None
     assert found.answers["Z1"].trouble is not None
     assert values(found.answers["Z2"]) == [3, 4]
-    assert "`answers:` is missing" in found.remarks[0][0]
-    assert "`total`" in found.remarks[1][0]
+    assert values(found.answers["H1"]) == [7, 8]
+    said = [remark for remark, _ in found.remarks]
+    assert ["`answers:` is missing" in said[0], "`A1` is read" in said[1]] == [True, True]
+    assert "`total`" in said[2]
 
 
 def test_what_names_no_quantity_is_no_sheet_without_a_heading() -> None:
@@ -386,7 +391,13 @@ def test_what_names_no_quantity_is_no_sheet_without_a_heading() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "id"),
-    [("y_hat", "Yhat"), ("new W2", "W2_new"), ("W^{(2)}+", "W2_new"), ("Z^[1]", "Z1")],
+    [
+        ("y_hat", "Yhat"),
+        ("delta_2", "dL/dZ2"),
+        ("new W2", "W2_new"),
+        ("W^{(2)}+", "W2_new"),
+        ("Z^[1]", "Z1"),
+    ],
 )
 def test_a_name_as_courses_write_it_is_read(typed: str, id: str) -> None:
     assert list(sheet(f"answers: {{'{typed}': [1, 2]}}").answers) == [id]
@@ -598,6 +609,13 @@ def test_csv_with_a_row_for_each_student_is_told() -> None:
     assert "a row for each of 2 students" in (found.error or "")
     assert found.error_mark is not None
     assert found.error_mark.line == 4
+
+
+@pytest.mark.parametrize("heading", ["Email Address", "name", "Matrikel-Nr."])
+def test_csv_of_one_student_says_who_as_the_table_of_a_class_does(heading: str) -> None:
+    found = csv(f"{heading},Z1[1],L\nann@x.org,4,1\n")
+    assert found.student == "ann@x.org"
+    assert not found.remarks
 
 
 @pytest.mark.parametrize("vector", ['"[4, 0]"', '"[4. 0.]"', "[4 0]", '" [4,0] "', '"[4; 0]"'])

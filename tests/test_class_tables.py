@@ -66,7 +66,7 @@ def test_a_slip_of_the_keyboard_is_told_on_its_line_of_the_table(tmp_path: Path)
     found = checked(tmp_path, FORM.replace("ben@x.org,1,", "ben@x.org,one,"))
     (wrong,) = [each for each in found["ben@x.org"]["results"] if each["verdict"] == "invalid"]
     assert wrong["id"] == "Z1"
-    assert "3" in json.dumps({key: wrong[key] for key in wrong if key in ("line", "mark")})
+    assert wrong["line"] == 3
 
 
 @pytest.mark.parametrize("heading", ["dL/dW1", "∂L/∂W", "Z^(1)", "h_2", "H1[2]", "W1_new"])

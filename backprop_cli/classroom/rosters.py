@@ -14,8 +14,8 @@ from msgspec import Struct
 from backprop_cli.errors import Complaint, Complaints, Mark, UserError, refusal
 from backprop_cli.grading.sheets.class_tables import (
     FIRST,
-    IDS,
     LAST,
+    PEOPLE,
     Row,
     columns_of_students,
     csv_rows,
@@ -120,7 +120,7 @@ def _headed(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
 
 def _is_heading(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether a row has headings: known ones, or words above what are numbers and addresses."""
-    if {*map(folded, first)} & {*IDS, *FIRST, *LAST}:
+    if not PEOPLE.isdisjoint(map(folded, first)):
         return True
     own = [cell for cell in first if tells_apart(cell)]
     return not own and any(tells_apart(cell) for cells in below for cell in cells)

@@ -240,25 +240,27 @@ def _numbered(names: Mapping[str, int | None], known: Quantities) -> dict[str, s
         if (found := _place(name)) is not None:
             groups.setdefault(found[:2], {})[found[2]] = name
     starts = {key for key, members in groups.items() if 0 in members}
-    starts = {key for key in starts if not _are_apart(groups[key], known, at=0)}
+    starts = {
+        key
+        for key in starts
+        if not (_is_one(groups[key][0], known) and _are_apart(groups[key].values(), known))
+    }
     from_0 = any(_OF_LAYER(leaf) for _, leaf in starts)
     read: dict[str, str] = {}
     for (before, leaf), members in groups.items():
         shifted = (before, leaf) in starts or (from_0 and _OF_LAYER(leaf))
-        if shifted or not _are_apart(members, known):
+        told = all(_is_one(name, known) for name in members.values())
+        if shifted or not (told and _are_apart(members.values(), known)):
             ways = ({n: f"{before}{leaf}{k + 1}" for k, n in members.items()},) if shifted else ()
             ways = (*ways, {n: f"{before}{leaf}{k}" for k, n in members.items()})
             read |= next((way for way in ways if _all_fit(way, names, known)), {})
     return read
 
 
-def _are_apart(members: Mapping[int, str], known: Quantities, at: int | None = None) -> bool:
-    """Whether each of them (the one at `at`) means a quantity, and no two of them the same."""
-    found = {number: meant(name, known) for number, name in members.items()}
-    wanted = found.values() if at is None else [found[at]]
-    ones = {(each.whole, each.index) for each in found.values() if isinstance(each, Reference)}
-    named = sum(isinstance(each, Reference) for each in found.values())
-    return len(ones) == named and all(isinstance(each, Reference) for each in wanted)
+def _are_apart(names: Collection[str], known: Quantities) -> bool:
+    """Whether no two of them mean the same."""
+    found = [one for name in names if isinstance(one := meant(name, known), Reference)]
+    return len({(one.whole, one.index) for one in found}) == len(found)
 
 
 def _all_fit(way: Mapping[str, str], names: Mapping[str, int | None], known: Quantities) -> bool:

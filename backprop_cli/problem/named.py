@@ -182,8 +182,8 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> NamedLoss | None:
                     usual = partial(_usual, loss.name, sizes, place, _delta(expr))
                     same = all(map(_same, found, usual(), repeat(many)))
                     if same and _same_far_out(expr, names, sizes, usual(far=True), many):
-                        target_ = rows.get(target, Sym(target))
-                        return NamedLoss(loss, prediction, target_, mean_over)
+                        compared = rows.get(target, Sym(target))
+                        return NamedLoss(loss, prediction, compared, mean_over)
     return None
 
 

@@ -22,6 +22,8 @@ from backprop_cli.problem.typed_numbers import printable, shown
 MOST_REMARKS: Final = 100
 """So many complaints are kept about one sheet, and so many unknown names are looked up."""
 
+_ANYTHING: Final = frozenset("ecj")
+"""Letters that may be a loss, and on paper are an error, a candidate or a number as well."""
 _LAYER = re.compile(r"(?:layer|l)[ _-]?(\d{1,3})", re.IGNORECASE).fullmatch
 _MORE = "there is more that is not understood, from here on"
 
@@ -50,7 +52,7 @@ class Collector(Struct):
     remarks: list[tuple[str, Mark]] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
     student: str | None = None
-    _unknown: int = 0
+    _unknown: set[str] = field(default_factory=set)
     _whole: dict[str, Answer] = field(default_factory=dict)
     _names: dict[str, ScalarNode] = field(default_factory=dict)
     _parts: dict[str, dict[Index, tuple[Typed, ScalarNode]]] = field(default_factory=dict)
@@ -91,23 +93,27 @@ class Collector(Struct):
                 self._put(other, name, value)
 
     def _by_other_name(self, name: ScalarNode, taken: set[str]) -> Reference | None:
-        """What a name of programs means, such as A1 for H1, where nothing else is that quantity.
-
-        On paper an error is also that of an output, and e, c and j are anything.
-        """
-        if len(self.remarks) >= MOST_REMARKS or self._named(name.text) is not None:
-            return None
-        found, pair = meant(name.text, self.known), typed_derivative(name.text)
-        if not isinstance(found, Reference) or found.whole in taken:
-            return None
-        if self.known.is_given(found.whole) or self.known.is_loss(found.whole):
-            return None
-        if pair and pair[0] in ("e", "c", "j"):
+        """What a name of programs means where nothing else on the sheet is that quantity."""
+        found = self._in_programs(name.text)
+        if found is None or found.whole in taken or len(self.remarks) >= MOST_REMARKS:
             return None
         if found.index is None:
             taken.add(found.whole)
         self.remark(f"{shown(name.text)} is read as {found.text}", name.mark)
         return found
+
+    def _in_programs(self, text: str) -> Reference | None:
+        """What a name is in programs alone, such as A1 for H1; no loss, and nothing that is given.
+
+        On paper an error is also that of an output.
+        """
+        if len(self._unknown) >= MOST_REMARKS or self._named(text) is not None:
+            return None
+        found, pair = meant(text, self.known), typed_derivative(text)
+        if not isinstance(found, Reference) or (pair and pair[0] in _ANYTHING):
+            return None
+        of_others = self.known.is_given(found.whole) or self.known.is_loss(found.whole)
+        return None if of_others else found
 
     def section(self, entry: Entry) -> list[tuple[ScalarNode, Node]] | None:
         """What stands below a heading of one's own, such as `forward` or `layer 1`: z is Z1 there.
@@ -124,10 +130,15 @@ class Collector(Struct):
 
     def _below(self, heading: str, name: str) -> str:
         """A name below a heading, as it would be without one: W1 below `gradients` is dL/dW1."""
-        if (found := _LAYER(heading.strip())) and self._named(f"{name}{found[1]}"):
-            return f"{name}{found[1]}"
-        more = meant(f"{heading}/{name}", self.known) if self._named(name) else None
-        return more.text if isinstance(more, Reference) else name
+        layer = _LAYER(heading.strip())
+        if len(self._unknown) >= MOST_REMARKS or (layer is None and self._named(name) is None):
+            return name
+        whole = f"{name}{layer[1]}" if layer else f"{heading}/{name}"
+        found = meant(whole, self.known)
+        if isinstance(found, Reference):
+            return found.text
+        self._unknown.add(whole)
+        return name
 
     def with_heading(self, root: MapNode, of_others: Set[str]) -> MapNode:
         """The sheet with `answers` above the answers, which some leave out.
@@ -137,12 +148,15 @@ class Collector(Struct):
         headings = {text.strip().casefold() for text in root.entries}
         if "answers" in headings or of_others & headings:
             return root
-        names = [name for name, entry in root.entries.items() if self._is_answer(entry)]
-        if not names:
+        if not any(map(self._is_answer, root.entries.values())):
             return root
-        first = root.entries[names[0]].key
+        below = {
+            name: entry
+            for name, entry in root.entries.items()
+            if self._is_answer(entry) or self._in_programs(name) is not None
+        }
+        first = next(iter(below.values())).key
         self.remark("`answers:` is missing above these lines, which are graded", first.mark)
-        below = {name: root.entries[name] for name in names}
         again = [entry for entry in root.again if entry.key.text in below]
         answers = Entry(
             replace(first, text="answers"), MapNode(first.line, first.column, below, again)
@@ -159,12 +173,12 @@ class Collector(Struct):
 
     def _named(self, text: str) -> Reference | None:
         """What is called so; no more than so many names that there are not are looked up."""
-        if self._unknown >= MOST_REMARKS and not self.known.is_id(text):
+        if len(self._unknown) >= MOST_REMARKS and not self.known.is_id(text):
             return None
         found = self.known.named(text)
         if isinstance(found, Reference):
             return found
-        self._unknown += 1
+        self._unknown.add(text)
         return None
 
     def add(self, name: ScalarNode, value: Node) -> None:

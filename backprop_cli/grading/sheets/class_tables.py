@@ -29,6 +29,8 @@ LAST: Final = tuple(
     "lastname last surname familyname nachname nom nomdefamille apellido apellidos cognome"
     " sobrenome apelido achternaam".split()
 )
+PEOPLE: Final = frozenset((*IDS, *FIRST, *LAST))
+"""All of these: below such a heading stands who somebody is."""
 _OF_FORMS: Final = frozenset(
     "timestamp zeitstempel horodateur score totalscore points starttime completiontime"
     " lastmodifiedtime language startedon completed timetaken state grade".split()
@@ -78,12 +80,11 @@ def class_table(data: bytes) -> Table | None:
         return None
     headings, *below = rows
     columns = [folded(heading) for heading in headings[1]]
-    people = {*IDS, *FIRST, *LAST}
     answers = [
-        place for place, name in enumerate(columns) if name not in people and name not in _OF_FORMS
+        place for place, name in enumerate(columns) if name not in PEOPLE and name not in _OF_FORMS
     ]
     names = [headings[1][place].strip() for place in answers]
-    if people.isdisjoint(columns) or not _OF_SHEETS.isdisjoint(columns):
+    if PEOPLE.isdisjoint(columns) or not _OF_SHEETS.isdisjoint(columns):
         return None
     if not all(names) or not any(map(_an_id, names)):
         return None

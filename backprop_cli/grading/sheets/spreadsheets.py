@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from backprop_cli.errors import Complaint, HintedError
 from backprop_cli.grading.sheets.assembled import Collector
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
+from backprop_cli.grading.sheets.class_tables import PEOPLE, folded
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_file import zip_errors
 from backprop_cli.problem.text.tree import ScalarNode, split_lines
@@ -75,9 +76,9 @@ def take_rows(
 def _is_across(rows: Sequence[list[ScalarNode]], collector: Collector) -> bool:
     """Whether quantities stand in the first row, each above its value."""
     named = sum(collector.is_name(cell.text) for cell in rows[0])
-    signed = rows[0][0].text.casefold() == "student" and len(rows[0]) > len(_PAIR) - 1
+    signed = rows[0][0].text.casefold() == "student"
     filled = sum(any(cell.text for cell in cells) for cells in rows)
-    return named > 1 or (named == 1 and signed and filled == len(_PAIR))
+    return named > 1 or (named == 1 and signed and filled == 2)
 
 
 def _take_across(
@@ -92,7 +93,7 @@ def _take_across(
             message, filled[1][0].mark, "a column that is headed student, name or email"
         )
     for name, value in zip(names, filled[0] if filled else (), strict=False):
-        if name.text.casefold() in ("student", "name"):
+        if folded(name.text) in PEOPLE:
             collector.student = collector.student or _said([value])
         else:
             collector.add(name, value if commas else _with_points(value))

@@ -88,10 +88,10 @@ def _with_others(counts: Array) -> Iterator[Array]:
         for shift in (1, -1):
             yield np.roll(counts, shift, axis)
     for axis in (1, 0):
-        every = np.zeros_like(counts)
+        of_round = np.zeros_like(counts)
         side = np.arange(min(counts.shape))
-        every[side, side] = counts.sum(axis=axis)[: len(side)]
-        yield every
+        of_round[side, side] = counts.sum(axis=axis)[: len(side)]
+        yield of_round
 
 
 def _by_other_numbers(array: WrongArray, expr: Expr) -> Iterator[Expr]:

@@ -26,6 +26,7 @@ from backprop_cli.problem.file_format.fields import (
 )
 from backprop_cli.problem.file_format.function_names import LOSS_NAMES
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
+from backprop_cli.problem.file_format.stray import as_equation
 from backprop_cli.problem.problem_data import (
     Convention,
     ForEach,
@@ -315,8 +316,7 @@ def _as_lines(node: MapNode) -> list[Node]:
     for name, entry in node.entries.items():
         match entry.value:
             case ScalarNode(text) as value if text:
-                column = max(value.inside.column - len(f"{name} = "), 1)
-                lines.append(ScalarNode(f"{name} = {text}", "plain", value.line, column))
+                lines.append(as_equation(name, value))
             case _:
                 lines.append(MapNode(entry.key.line, entry.key.column, {name: entry}))
     return lines

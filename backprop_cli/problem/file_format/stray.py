@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from functools import partial
 
-from backprop_cli.errors import Complaints
+from backprop_cli.errors import Complaints, listed
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.text import other_keys
@@ -95,15 +95,19 @@ def put_under_equations(node: MapNode, keys: Collection[str], complaints: Compla
         if not isinstance(value, ScalarNode) or not _is_own(name, keys):
             continue
         if _has_operator(value.text) and named & set(_WORDS(value.text)):  # no remark, no address
-            text = f"{name} = {value.text}"
+            made.append(line := as_equation(name, value))
             message = f"the formula of {shown(key)} belongs under `equations`"
-            complaints.add(message, entry.key.mark, f"equations: with a line `- {text}`")
-            column = max(value.inside.column - len(f"{name} = "), 1)
-            made.append(ScalarNode(text, "plain", value.line, column))
+            complaints.add(message, entry.key.mark, f"equations: with a line `- {line.text}`")
             del node.entries[key]
     if made:
-        listed = ListNode(made[0].line, made[0].column, made)
-        node.entries["equations"] = _section("equations", listed)
+        lines = ListNode(made[0].line, made[0].column, made)
+        node.entries["equations"] = _section("equations", lines)
+
+
+def as_equation(name: str, formula: ScalarNode) -> ScalarNode:
+    """`z = W @ x` for `z: W @ x`, the formula where it stands."""
+    column = max(formula.inside.column - len(f"{name} = "), 1)
+    return ScalarNode(f"{name} = {formula.text}", "plain", formula.line, column)
 
 
 def _is_own(name: str, keys: Collection[str]) -> bool:
@@ -145,7 +149,7 @@ def _of_groups(groups: Sequence[Entry], complaints: Complaints) -> dict[str, Ent
     inside = [each.value.entries for each in groups if isinstance(each.value, MapNode)]
     found = {name: entry for entries in inside for name, entry in entries.items()}
     if groups:
-        named = " and ".join(shown(each.key.text) for each in groups)
+        named = listed([shown(each.key.text) for each in groups])
         message = f"numbers that equations use belong under `values`, not under {named}"
         said = ", ".join(f"{name}: …" for name in found)
         complaints.add(message, groups[0].key.mark, f"values: {{{said}}}")
