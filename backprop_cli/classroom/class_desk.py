@@ -20,7 +20,7 @@ from backprop_cli.grading.grader import Desk, Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.collect import Unread
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.problem_file import ENDINGS, Source, read_source
+from backprop_cli.problem.problem_file import Source, files_in, read_source
 from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, loaded
 
@@ -104,7 +104,7 @@ class ClassDesk:
 
 def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:
     """The problem of each student, by the name of its file; UserError where one is unusable."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.casefold() in ENDINGS)
+    files = [Path(file) for file in files_in(folder)]
     if not files:
         message = "there are no problem files in this folder"
         raise refusal(message, instead="what `backprop vary` wrote", source=str(folder))

@@ -65,7 +65,7 @@ class _Lazy(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            from backprop_cli.cli.common import ENDINGS
+            from backprop_cli.problem import ENDINGS
 
             if args[0].casefold().endswith(ENDINGS):
                 ctx.fail(

@@ -6,14 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from msgspec.structs import replace
 
 from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, UserError, listed, refusal
+from backprop_cli.problem import ENDINGS
 from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
 """Endings of files that are read, numbers beside a problem too, and in which nothing is written."""
-ENDINGS = (".yaml", ".yml", ".json")
 
 
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
@@ -46,24 +47,6 @@ def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> l
 
 
 PROBLEM = click.argument("problem", type=click.Path(allow_dash=True), shell_complete=problem_files)
-
-
-def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    return None if value is not None and str(value) == "-" else value
-
-
-class _OutputFile(click.Path):
-    """A file to write, which a name that ends in a slash is not."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path, as click has it."""
-        from pathlib import Path
-
-        found = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if str(value).endswith(("/", os.sep)):
-            name = found / "report.txt"
-            self.fail(f"'{value}' is a folder's name, and one file is written: {name}", param, ctx)
-        return found
 
 
 def _allow_work(ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
@@ -121,11 +104,14 @@ def seed_option(help_: str) -> Callable[[Command], Command]:
     return click.option("--seed", type=int, default=1, show_default=True, metavar="N", help=help_)
 
 
-def output_options(*formats: str) -> Callable[[Command], Command]:
-    """The options that every command with output has; it is given them as an `Output`."""
+def output_options(*formats: str, folders: bool = False) -> Callable[[Command], Command]:
+    """The options that every command with output has; it is given them as an `Output`.
+
+    With `folders` its PROBLEM may be a folder, as `vary` writes: it runs for each file in it.
+    """
 
     def decorate(function: Command) -> Command:
-        command = cast(Command, _as_options_say(function, formats))
+        command = cast(Command, _as_options_say(function, formats, folders))
         for option in reversed(
             (
                 one_of("--format", formats, "What to write; a file's ending says it, too."),
@@ -133,10 +119,10 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     "-o",
                     "--output",
                     "file",
-                    type=_OutputFile(allow_dash=True),
-                    callback=_not_a_dash,
+                    type=click.Path(allow_dash=True),
                     metavar="FILE",
-                    help="Write to this file, whole or not at all.",
+                    help="Write to this file, whole or not at all."
+                    + " Where PROBLEM is a folder: to one for each in this folder." * folders,
                 ),
                 whole(
                     "--precision",
@@ -166,28 +152,77 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def _as_options_say(function: Command, formats: Sequence[str]) -> Callable[..., Any]:
+def _as_options_say(function: Command, formats: Sequence[str], folders: bool) -> Callable[..., Any]:
     """The command, its output in the right encoding and over none of its inputs."""
 
     @wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        by_ending = None
-        if kwargs["file"] is not None and not is_stated("format"):
-            from backprop_cli.formats.registry import format_of
-
-            by_ending = format_of(kwargs["file"])
-            kwargs["format"] = by_ending if by_ending in formats else kwargs["format"]
-        names = [name for name in Output.__struct_fields__ if name in kwargs]
-        out = Output(**{name: kwargs.pop(name) for name in names})
-        with complaints_end_it(out.theme):
+    def checked(**kwargs: Any) -> Any:
+        of_folder = folders and os.path.isdir(kwargs["problem"])
+        with complaints_end_it(kwargs["theme"]):
+            kwargs["file"] = _target(kwargs["file"], of_folder)
+            by_ending = _kind(kwargs["file"])
+            if by_ending in formats and not is_stated("format"):
+                kwargs["format"] = by_ending
+            names = [name for name in Output.__struct_fields__ if name in kwargs]
+            out = Output(**{name: kwargs.pop(name) for name in names})
             if not out.force:
-                _refuse_other_kind(by_ending, out, formats)
-                _spare_inputs(click.get_current_context().params)
+                if not is_stated("format"):
+                    _refuse_other_kind(by_ending, out, formats)
+                _spare_inputs(out.file, click.get_current_context().params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
-            return function(*args, out=out, **kwargs)
+            run = partial(_for_each, function) if of_folder else function
+            return run(out=out, **kwargs)
 
     return checked
+
+
+def _target(typed: str | None, of_folder: bool) -> Path | None:
+    """What -o names; None for standard output."""
+    if typed is None or typed == "-":
+        return None
+    from pathlib import Path
+
+    if typed.endswith(("/", os.sep)) and not of_folder:
+        message = "it is a folder's name, and one file is written"
+        raise refusal(message, instead=str(Path(typed) / "report.txt"), source=typed)
+    return Path(typed)
+
+
+def _kind(file: Path | None) -> str | None:
+    """The format that a file's name says, if any."""
+    if file is None:
+        return None
+    from backprop_cli.formats.registry import format_of
+
+    return format_of(file)
+
+
+def _for_each(function: Callable[..., Any], problem: str, out: Output, **options: Any) -> None:
+    """The command for each problem of a folder, into the folder of -o; one that fails is told."""
+    from pathlib import Path
+
+    from backprop_cli.classroom.rosters import make_folder
+    from backprop_cli.formats.registry import ENDING
+    from backprop_cli.problem.problem_file import files_in
+
+    files = [Path(file) for file in files_in(problem)]
+    if out.file is None or not files:
+        message = f"{len(files)} problem files are in this folder"
+        hint = "-o FOLDER, for a file of each" if files else "what `backprop vary` wrote"
+        raise refusal(message, instead=hint, source=problem)
+    make_folder(out.file)
+    failed = 0
+    for file in files:
+        to = out.file / f"{file.stem}{ENDING.get(out.format, '.py')}"
+        try:
+            function(problem=str(file), out=replace(out, file=to), **options)
+        except UserError as error:
+            _complain(error, out.theme)
+            failed += 1
+    click.echo(f"{len(files) - failed} files in {out.file}", err=True)
+    if failed:
+        sys.exit(USAGE)
 
 
 def max_work() -> int | None:
@@ -208,9 +243,8 @@ def _refuse_other_kind(kind: str | None, out: Output, formats: Sequence[str]) ->
     raise refusal(message, instead=hint, source=str(out.file))
 
 
-def _spare_inputs(params: Mapping[str, Any]) -> None:
+def _spare_inputs(output: Path | None, params: Mapping[str, Any]) -> None:
     """Refuses to write over what is read."""
-    output: Path | None = params["file"]
     if output is None or not os.path.exists(output):
         return
     if output.suffix.casefold() in _NEVER_WRITTEN:
@@ -225,8 +259,8 @@ def _spare_inputs(params: Mapping[str, Any]) -> None:
 
 def _holds(path: str | Path, output: Path) -> bool:
     """Whether a path is the output, or a folder in which it would be found."""
-    if not os.path.isdir(path):
-        return output.samefile(path)
+    if output.samefile(path):
+        return True
     inside = output.resolve().is_relative_to(os.path.realpath(path))
     return inside and output.suffix.casefold() in (*ENDINGS, ".csv")
 

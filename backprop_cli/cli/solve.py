@@ -81,7 +81,7 @@ def _known(ctx: click.Context) -> list[str]:
     epilog="\b\nExample:\n  backprop solve problems/momentum.yaml --steps 20 --at 20 --only update",
 )
 @PROBLEM
-@output_options(*SOLUTIONS)
+@output_options(*SOLUTIONS, folders=True)
 @one_of(
     "--detail",
     ["short", "normal", "long"],
@@ -111,6 +111,8 @@ def command(problem: str, **options: object) -> None:
 
     PROBLEM is a YAML file, or - for standard input. With letters for numbers in x, every quantity
     is given as a function of them.
+
+    Where PROBLEM is a folder of problems, as `backprop vary` writes, -o FOLDER has a file for each.
 
     An ID is the name of a quantity: Z1, dL/dW1, W1_new. Read as the same: dW1, grad_W1, ∇W1.
     """

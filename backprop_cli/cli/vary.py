@@ -12,7 +12,6 @@ import click
 from msgspec import Struct
 
 from backprop_cli.cli.common import (
-    ENDINGS,
     MAX_WORK,
     PROBLEM,
     complaints_end_it,
@@ -21,6 +20,7 @@ from backprop_cli.cli.common import (
 )
 from backprop_cli.cli.output import Output, write_new
 from backprop_cli.errors import Complaint, refusal
+from backprop_cli.problem import ENDINGS
 from backprop_cli.terminal.themes import DEFAULT_THEME
 
 if TYPE_CHECKING:  # loaded where the command runs
@@ -47,6 +47,8 @@ class Options(Struct, frozen=True):
 @PROBLEM
 @click.option(
     "--students",
+    "--roster",
+    "students",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="The class list, a CSV file with a heading: a problem for each row.",

@@ -12,10 +12,10 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError, refusal
+from backprop_cli.problem import ENDINGS
 from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
 from backprop_cli.problem.typed_numbers import printable
 
-ENDINGS = (".yaml", ".yml", ".json")
 _USUAL = 16_384  # bytes that nearly every file has room in
 
 
@@ -51,9 +51,20 @@ def read_source(path: str | os.PathLike[str]) -> Source:
         instead = _near(str(path))
         raise refusal("there is no such file", instead=instead, source=str(path)) from None
     except OSError as error:
+        if os.path.isdir(path):
+            message = "it is a folder, and one problem file is read"
+            raise refusal(message, instead=next(files_in(path), None), source=str(path)) from None
         raise refusal(f"cannot be read: {error.strerror}", source=str(path)) from None
     except ValueError:  # a character that no name has
         raise refusal("no file has such a name", source=printable(str(path))) from None
+
+
+def files_in(folder: str | os.PathLike[str]) -> Iterator[str]:
+    """The problem files of a folder, by name; none where it cannot be looked into."""
+    with suppress(OSError):
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208  # names, as typed
+            if name.casefold().endswith(ENDINGS) and not name.startswith("."):
+                yield os.path.join(folder, name)  # noqa: PTH118
 
 
 def read_up_to(path: str, most: int) -> bytes:
