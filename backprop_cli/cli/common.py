@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, UserError, listed, refusal
-from backprop_cli.problem import ENDINGS
 from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ _NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
     """What a shell offers for PROBLEM: problem files and folders."""
     from pathlib import Path
+
+    from backprop_cli.problem import ENDINGS
 
     folder = Path(typed).parent if Path(typed).name and not typed.endswith("/") else Path(typed)
     try:
@@ -261,6 +262,8 @@ def _holds(path: str | Path, output: Path) -> bool:
     """Whether a path is the output, or a folder in which it would be found."""
     if output.samefile(path):
         return True
+    from backprop_cli.problem import ENDINGS
+
     inside = output.resolve().is_relative_to(os.path.realpath(path))
     return inside and output.suffix.casefold() in (*ENDINGS, ".csv")
 
