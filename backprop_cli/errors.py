@@ -93,6 +93,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def first_of(names: Sequence[str], most: int) -> str:
+    """`s1, s2 and 3 more`; all of them where there are no more than `most`."""
+    return listed([*names[:most], *[f"{len(names) - most} more"] * (len(names) > most)])
+
+
 # Faults of the program ----------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from backprop_cli.classroom.hand_ins import HandedIn, handed_in
 from backprop_cli.classroom.rosters import Roster, WhoIsWho, file_name, read_roster, roster_of
-from backprop_cli.errors import Complaint, UserError, refusal
+from backprop_cli.errors import Complaint, UserError, first_of, refusal
 from backprop_cli.grading.grader import Desk, Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.collect import Unread
@@ -128,8 +128,7 @@ def by_student(problems: Mapping[str, Loaded], roster: Roster) -> dict[str, Load
 
 
 def _without(missing: Sequence[str]) -> Complaint:
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    message = f"these students of the list have no problem: {', '.join(missing[:5])}{more}"
+    message = f"these students of the list have no problem: {first_of(missing, 5)}"
     return Complaint(message, instead="a file of their name in the folder of problems")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import plain_id, quantity, whole_id
-from backprop_cli.errors import Mark, UserError, fault, told
+from backprop_cli.errors import Mark, UserError, fault, first_of, told
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.judging.answer_key import Words
@@ -34,6 +34,7 @@ from backprop_cli.grading.sheets.spreadsheets import WORKBOOK
 from backprop_cli.problem.array_files import ArrayFileError, from_archive, from_json, is_archive
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.readings.units import Floating, FloatType
 from backprop_cli.solving.asked import unasked_derivative
 from backprop_cli.solving.limits import MAX_WORK
@@ -234,7 +235,17 @@ def ungraded(
 Read: TypeAlias = "tuple[Sheet, Grader]"
 """A sheet, and what grades it: what a program computed is not judged as what somebody typed."""
 
-_MOST_SAID = 5  # remarks on a file that has no array of the problem
+_MOST_SAID = 5  # remarks on a file that has no array to be graded
+
+
+def _nothing_to_grade(leaves: Mapping[str, Any], sheet: Sheet) -> str:
+    """Why there is no answer among these arrays."""
+    if not sheet.remarks:
+        return (
+            f"all of it is what the problem states: {first_of([*map(shown, leaves)], _MOST_SAID)}"
+        )
+    said = "; ".join(text for text, _ in sheet.remarks[:_MOST_SAID])
+    return f"there is no array of this problem: {said}"
 
 
 class Desk:
@@ -316,8 +327,7 @@ class Desk:
         grader, arrays = self._followed(leaves)
         sheet, kind = arrays.sheet(leaves, student, name, refused)
         if not sheet.answers:
-            said = "; ".join(text for text, _ in sheet.remarks[:_MOST_SAID])
-            return unusable(name, f"there is no array of this problem: {said}"), self.grader
+            return unusable(name, _nothing_to_grade(leaves, sheet)), self.grader
         if not refused and may_be_typed(leaves):
             return self._fairer(sheet, kind, typed_sheet(leaves, self._known, student, name))
         return sheet, grader.for_program(kind)

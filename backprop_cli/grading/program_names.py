@@ -20,6 +20,7 @@ from backprop_cli.problem.ids import Reference
 
 _GRADIENTS: Final = frozenset("grads grad gradients gradient d_params dparams derivatives".split())
 _NEW: Final = frozenset("new updated after new_params params_new".split())
+_PARAMETERS: Final = frozenset("params parameters weights".split())
 _STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("v", "velocity", "velocities"), "v"),
@@ -174,7 +175,8 @@ def named_together(names: Mapping[str, int | None], known: Quantities) -> dict[s
     `names` says how many numbers stand under each; None where there is no array of them.
     """
     unknown = [name for name in names if not _is_one(name, known)]
-    return _layers(unknown) | _numbered(names, known) | _moments(names, known)
+    named = _layers(unknown) | _in_order(unknown, names, known)
+    return named | _numbered(names, known) | _moments(names, known)
 
 
 def in_parts(name: str, shape: Shape, known: Quantities) -> tuple[str, ...]:
@@ -213,6 +215,25 @@ def _layers(names: Collection[str]) -> dict[str, str]:
         + str(order.index(match[1]) + 1)
         for name, match in found.items()
     }
+
+
+def _in_order(
+    unknown: Collection[str], names: Mapping[str, int | None], known: Quantities
+) -> dict[str, str]:
+    """One list of all parameters, or of their gradients, in the order that the problem has."""
+    groups: dict[str, dict[int, str]] = {}
+    for name in unknown:
+        *above, last = _parts(name) or [""]
+        if above and last.isdecimal():
+            groups.setdefault(above[-1].casefold(), {})[int(last)] = name
+    read: dict[str, str] = {}
+    for of, members in groups.items():
+        before, ending = "d" * (of in _GRADIENTS), "_new" * (of in _NEW)
+        order = [f"{before}{id}{ending}" for id in known.parameters]
+        if (before or ending or of in _PARAMETERS) and sorted(members) == [*range(len(order))]:
+            way = {members[k]: id for k, id in enumerate(order)}
+            read |= way if _all_fit(way, names, known) else {}
+    return read
 
 
 def _moments(names: Collection[str], known: Quantities) -> dict[str, str]:

@@ -75,6 +75,11 @@ class Quantities:
         return found
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """What is trained, in the order that the problem has."""
+        return tuple(self._model.trained)
+
+    @property
     def logits(self) -> str | None:
         """What the last layer of a network is before its activation."""
         id = f"Z{len(self._model.problem.layers or ())}"

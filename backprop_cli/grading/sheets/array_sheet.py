@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import described
-from backprop_cli.errors import Mark
+from backprop_cli.errors import Mark, first_of
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.program_names import in_parts, meant, named_together
 from backprop_cli.grading.quantities import Quantities
@@ -20,7 +20,15 @@ from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sentences import tolerances
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.measured import moved, terms_behind
-from backprop_cli.grading.sheets.stored_ways import Found, Stack, Stored, as_declared, stored, ways
+from backprop_cli.grading.sheets.stored_ways import (
+    Found,
+    Stack,
+    Stored,
+    as_declared,
+    as_gradients,
+    stored,
+    ways,
+)
 from backprop_cli.grading.sheets.typed_arrays import ArrayCells, distance
 from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
@@ -250,6 +258,11 @@ class _OneSheet(Struct):
     def fill(self, named: Mapping[str, Found], kind: FloatType) -> None:
         """Puts every array where it belongs, as the problem writes it."""
         shape = self.sheets.known.shape
+        if gradients := as_gradients(self.sheets.exercise, named):
+            called = [shown(named[id][0]) for id in gradients]
+            said = first_of(called, _MOST_NAMES)
+            self.remark(f"read as gradients, whose numbers are under these names: {said}")
+            named = {gradients.get(id, id): found for id, found in named.items()}
         way = stored(self.sheets.exercise, self.sheets.ways, named, self.stacks, shape)
         if way.words is not None:
             self.remark(way.words)

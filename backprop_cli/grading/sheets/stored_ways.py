@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import derivative_id, new_id
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.report_data import Shape
 from backprop_cli.trace import Array
@@ -171,8 +172,39 @@ def _alike(
 
 def _is_near(way: Stored, id: str, value: Array, truth: Array) -> bool:
     found = as_declared(way, id, value, truth.shape)
+    return found.shape == truth.shape and _are_near(found, truth)
+
+
+def _are_near(value: Array, truth: Array) -> bool:
     size = float(np.max(np.abs(truth), initial=0.0))
-    return found.shape == truth.shape and bool((np.abs(found - truth) <= _ALIKE * size).all())
+    return bool((np.abs(value - truth) <= _ALIKE * size).all())
+
+
+def as_gradients(exercise: Exercise, named: Mapping[str, Found]) -> dict[str, str]:
+    """The gradients that arrays by the names of parameters are: `{name: p.grad, ...}`.
+
+    Taken for all of them or for none: where more have the numbers of the gradient than those of
+    the parameter, before or after its update. None where a gradient has a name of its own.
+    """
+    truth, target = exercise.key.truth, exercise.model.target or ""
+    found = {id: derivative_id(target, id) for id in named if id in exercise.key.given}
+    found = {id: gradient for id, gradient in found.items() if gradient in truth}
+    if not named.keys().isdisjoint(found.values()):
+        return {}
+    told = 0
+    for id, gradient in found.items():
+        kept = [truth[name] for name in (id, new_id(id)) if name in truth]
+        is_kept = any(_is_nearly(named[id][1], value) for value in kept)
+        told += _is_nearly(named[id][1], truth[gradient]) - is_kept
+    return found if told > 0 else {}
+
+
+def _is_nearly(value: Array, truth: Array) -> bool:
+    """Whether these are its numbers, turned or not."""
+    return any(
+        way.shape == truth.shape and _are_near(way, truth)
+        for way in (np.asarray(value, dtype=float), np.transpose(value))
+    )
 
 
 def as_declared(way: Stored, id: str, value: Array, shape: Shape) -> Array:
