@@ -138,6 +138,6 @@ def _may_give(wrong: Wrong, widest: Interval) -> bool:
 
 def _off(wrong: Wrong, widest: Interval) -> Mask:
     """Which of the numbers lie outside an interval."""
-    unknown = np.isnan(widest[0]) | np.isnan(widest[1])
+    unknown = ~(np.isfinite(widest[0]) & np.isfinite(widest[1]))
     fits = meets(wrong.stands, widest, wrong.room) | unknown | ~wrong.written.present
     return np.asarray(~fits)

@@ -73,10 +73,11 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
     decision = case.model.decision
     if decision is not None and case.step.id == decision.name:
         return found  # a class is another one, not twice or half as much
+    written = [*case.written_ways()]
     for id, rewrite in rewrites(programs=programs):
-        for one in case.cases():
+        for one in written:
             found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
-    for one in case.written_ways():
+    for one in written:
         found += [made for made in (*changes(one), *within_norms(one)) if one.fits(made[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]

@@ -46,10 +46,15 @@ def rate_name(case: Case) -> str:
     return "learning_rate_" if "learning_rate_" in case.sizes.names else "learning_rate"
 
 
+def _paced(case: Case, change: Expr) -> Expr:
+    """A change as it is worked out with the learning rate, which may be in a state: βv − ηg."""
+    return change if rate_name(case) in symbols(change) else _with_states(case, change)
+
+
 def rate_omitted(case: Case) -> Iterator[Expr]:
     """W − ∇."""
     if found := _change(case):
-        yield op("add", found[0], with_rate(case, found[1], num(1)))
+        yield op("add", found[0], with_rate(case, _paced(case, found[1]), num(1)))
     elif case.step.rule.endswith("-state"):
         yield with_rate(case, case.expr, num(1))
 
@@ -59,7 +64,7 @@ def rate_twice(case: Case) -> Iterator[Expr]:
     if found := _change(case):
         rate = Sym(rate_name(case))
         yield op("add", found[0], op("mul", rate, found[1]))
-        yield op("add", found[0], with_rate(case, found[1], op("mul", rate, rate)))
+        yield op("add", found[0], with_rate(case, _paced(case, found[1]), op("mul", rate, rate)))
 
 
 def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
@@ -96,7 +101,7 @@ def _rate_moved(case: Case) -> Iterator[Expr]:
     if found is not None and rate != 0.1:
         for factor in (num(Fraction(1, 10)), num(10)):
             moved = op("mul", factor, Sym(rate_name(case)))
-            yield op("add", found[0], with_rate(case, found[1], moved))
+            yield op("add", found[0], with_rate(case, _paced(case, found[1]), moved))
 
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:

@@ -212,7 +212,8 @@ def _axes(wrong: Wrong) -> tuple[int, ...]:
 
 def explains(wrong: Wrong, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
-    if not every(meets(wrong.stands, interval, wrong.room) | ~wrong.written.present):
+    endless = np.isinf(interval[0]) | np.isinf(interval[1])  # says nothing, for it or against it
+    if not every(meets(wrong.stands, interval, wrong.room) | endless | ~wrong.written.present):
         return False
     narrow = tight(interval, wrong.stands, wrong.old)
     return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))
