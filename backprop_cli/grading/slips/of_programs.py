@@ -13,7 +13,6 @@ from backprop_cli.algebra.expr import addends
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import (
     Numbers,
     Test,
@@ -22,37 +21,33 @@ from backprop_cli.grading.slips.plain_workings import (
     is_same,
     room_of,
 )
-from backprop_cli.grading.slips.program_gathered import (
-    backwards,
-    batch_not_turned,
-    other_indices,
-    padded_otherwise,
-    stride_of_one_axis,
-)
-from backprop_cli.grading.slips.program_kernels import (
-    last_place_alone,
-    pooled_over_channels,
-    windows_side_by_side,
-)
-from backprop_cli.grading.slips.program_table_rows import rows_lost, rows_of_others
 from backprop_cli.grading.slips.program_ways_back import (
+    cut_elsewhere,
+    last_place_alone,
     one_entry_each,
+    one_filter,
     side_by_side,
     some_windows,
     windows_overwritten,
+    windows_side_by_side,
 )
 from backprop_cli.grading.slips.program_windows import (
     axes_exchanged,
+    backwards,
+    batch_not_turned,
     by_turned,
-    cut_elsewhere,
     from_one_place,
     largest_of_windows,
     not_turned,
-    one_filter,
     one_for_all,
+    other_indices,
+    padded_otherwise,
+    pooled_over_channels,
+    stride_of_one_axis,
     upside_down,
     windows_not_turned,
 )
+from backprop_cli.grading.slips.rows_of_tables import rows_lost, rows_of_others
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.readings.units import SLACK, largest
@@ -149,16 +144,12 @@ def _reshaped(array: WrongArray) -> bool:
 
 
 def _is_with_reshaped(array: WrongArray) -> bool:
-    if (expr := array.formula) is None:
-        return False
-    for place, node in each(expr, frozenset({"matmul"})):
-        for position, arg in enumerate(node.args):
-            value = array.of(arg)
-            if value.ndim == 2 and 1 not in value.shape:
-                turned = value.T.reshape(value.shape)
-                if array.is_with(turned, expr, (*place, position)):
-                    return True
-    return False
+    return any(
+        part.explains(value.T.reshape(value.shape), position)
+        for part in array.parts(frozenset({"matmul"}))
+        for position, value in enumerate(part.args)
+        if value.ndim == 2 and 1 not in value.shape
+    )
 
 
 def _whole(array: WrongArray) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from math import inf
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Place, Sym, put, sy
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.wrong_quantity import Wrong
 from backprop_cli.operations.bounds import BOUNDS, point
 from backprop_cli.operations.masks import every
@@ -220,14 +222,34 @@ class WrongArray(Struct, frozen=True, dict=True):
         """Whether another array is the same but for its floats."""
         return is_same(self.value, other, self.unit)
 
-    def is_with(self, value: Array, expr: Expr, place: Place) -> bool:
-        """Whether it is what a formula gives with these numbers in the place of a part."""
-        return self.is_(self.with_(value, expr, place))
+    def parts(self, names: frozenset[str], most: float = inf) -> Iterator[Part]:
+        """The operations of these names in its formula; none where it has more entries than so."""
+        if self.formula is not None and self.value.size <= most:
+            for place, node in each(self.formula, names):
+                yield Part(self, self.formula, place, node)
 
     def with_(self, value: Array, expr: Expr, place: Place) -> Array:
         """What a formula gives with these numbers in the place of a part."""
         given = {name: self.numbers[name] for name in symbols(expr)}
         return Values({**given, "?": value}).of(put(expr, place, Sym("?")))
+
+
+class Part(Struct, frozen=True):
+    """An operation in the formula of a wrong array, and where it stands."""
+
+    array: WrongArray
+    expr: Expr
+    place: Place
+    node: Op
+
+    @property
+    def args(self) -> list[Array]:
+        """What it is applied to."""
+        return list(map(self.array.of, self.node.args))
+
+    def explains(self, value: Array, *position: int) -> bool:
+        """Whether these numbers in its place, or that of one of its arguments, give the array."""
+        return self.array.is_(self.array.with_(value, self.expr, (*self.place, *position)))
 
 
 Test: TypeAlias = Callable[[WrongArray], bool]

@@ -127,7 +127,7 @@ class _Line(Struct, frozen=True):
 
     def gives(self, part: _Part, value: Array) -> bool:
         """Whether the line gives what it gave with this in the place of a part."""
-        return self.array.is_with(value, self.expr, part.place)
+        return self.array.is_(self.array.with_(value, self.expr, part.place))
 
 
 # What stands in a sum ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What comes back to a picture through its windows, to what a loop over them does wrong."""
+"""What comes back to a picture, or a kernel, by windows, to what a loop over them does wrong."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Place, op
+from backprop_cli.algebra.expr import Op, addends, op
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import WrongArray
+from backprop_cli.grading.slips.plain_workings import Part, WrongArray
 from backprop_cli.operations.pooling import pool_of
-from backprop_cli.operations.sliding import sliding
+from backprop_cli.operations.sliding import axes_of, sliding
+from backprop_cli.operations.window_values import pad
 
 _MOST_WINDOWS: Final = 1_000
 """Of more windows it takes too long to put each over the others."""
@@ -25,33 +25,26 @@ _BACK: Final = frozenset({"conv_transpose", "to_windows", "to_winners"})
 class _Back(Struct, frozen=True):
     """What comes back to a picture: one gradient a window, and what each is multiplied by."""
 
-    expr: Expr
-    place: Place
-    node: Op
+    part: Part
     g: Array
     others: list[Array]
     axes: int
     stride: int
-    array: WrongArray
+
+    @property
+    def node(self) -> Op:
+        return self.part.node
 
     @property
     def function(self) -> Callable[..., Array]:
         return partial(function_of(self.node), **dict(self.node.options))
 
-    def gives(self, picture: Array) -> bool:
-        """Whether the array is what the line gives with this picture coming back."""
-        return self.array.is_with(picture, self.expr, self.place)
-
 
 def _ways_back(array: WrongArray) -> Iterator[_Back]:
-    expr = array.formula
-    if expr is None:
-        return
-    for place, node in each(expr, _BACK):
-        g, *others = map(array.of, node.args)
+    for part in array.parts(_BACK):
+        g, *others = part.args
         if g.size <= _MOST_WINDOWS:
-            axes, stride = _steps(node, g.shape)
-            yield _Back(expr, place, node, g, others, axes, stride, array)
+            yield _Back(part, g, others, *_steps(part.node, g.shape))
 
 
 def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -64,7 +57,7 @@ def _steps(node: Op, shape: tuple[int, ...]) -> tuple[int, int]:
 def windows_overwritten(array: WrongArray) -> bool:
     """What comes back to where windows overlap, from one of them alone: the last, or the first."""
     return any(
-        back.gives(_one_over_another(back, order, reached))
+        back.part.explains(_one_over_another(back, order, reached))
         for back in _ways_back(array)
         for loop in _loops(back)
         for order in (loop, loop[::-1])
@@ -109,7 +102,7 @@ def _one_over_another(back: _Back, spots: Sequence[Any], reached: Reached) -> Ar
 def some_windows(array: WrongArray) -> bool:
     """What comes back from the first window, or row of windows, alone, or from the last."""
     return any(
-        back.gives(back.function(np.where(kept, back.g, 0), *back.others))
+        back.part.explains(back.function(np.where(kept, back.g, 0), *back.others))
         for back in _ways_back(array)
         for kept in _ends(back)
     )
@@ -133,7 +126,7 @@ def one_entry_each(array: WrongArray) -> bool:
             continue
         corners: Any = (..., *(slice(None, None, back.stride),) * back.axes)
         picture[corners][tuple(map(slice, back.g.shape))] = back.g
-        if back.gives(picture) or array.is_(picture):
+        if back.part.explains(picture) or array.is_(picture):
             return True
     return False
 
@@ -141,7 +134,7 @@ def one_entry_each(array: WrongArray) -> bool:
 def side_by_side(array: WrongArray) -> bool:
     """What comes back from windows, or entries of them, each one place behind the one before."""
     return any(
-        back.gives(_close_together(back, left_out))
+        back.part.explains(_close_together(back, left_out))
         for back in _ways_back(array)
         for left_out in ("stride", "dilation")
         if back.node.name == "conv_transpose" and back.node.option(left_out, 1) != 1
@@ -159,3 +152,90 @@ def _close_together(back: _Back, left_out: str) -> Array:
     wide[there] = near
     inside: Any = (..., *(slice(how.padding, size - how.padding) for size in sizes))
     return np.asarray(wide[inside])
+
+
+def cut_elsewhere(array: WrongArray) -> bool:
+    """What comes back to a padded picture, and another part of it than the picture."""
+    expr = array.formula
+    if not (isinstance(expr, Op) and expr.name == "conv_transpose" and expr.option("padding")):
+        return False
+    g, k = map(array.of, expr.args)
+    value, how = array.value, sliding(expr, g.shape)
+    axes, padding = how.axes, how.padding
+    back = partial(function_of(expr), **{**dict(expr.options), "padding": 0})
+    whole = back(g, k)
+    sizes = value.shape[value.ndim - axes :]
+    room = [(0, 0)] * (whole.ndim - axes)  # beyond the last window there is nothing
+    beyond = (
+        size + 2 * padding - had for size, had in zip(sizes, whole.shape[-axes:], strict=True)
+    )
+    whole = np.pad(whole, room + [(0, max(more, 0)) for more in beyond])
+    for starts in np.ndindex(*(2 * padding + 1,) * axes):
+        part: tuple[Any, ...] = (
+            ...,
+            *(slice(at, at + size) for at, size in zip(starts, sizes, strict=True)),
+        )
+        if set(starts) != {padding} and array.is_(whole[part]):
+            return True
+    return False
+
+
+def one_filter(array: WrongArray) -> bool:
+    """What comes back to a picture from one filter alone."""
+    expr = array.formula
+    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
+        return False
+    g, k = map(array.of, expr.args)
+    back = partial(function_of(expr), **dict(expr.options))
+    filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
+    alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
+    return any(map(array.is_, alone))
+
+
+# Kernels ------------------------------------------------------------------------------------------
+
+_OF_PLACES: Final = frozenset({"conv_kernel", "channel_sums"})
+
+
+def last_place_alone(array: WrongArray) -> bool:
+    """What the last place of the last picture gives, or the first of the first: dW[...] = window·δ.
+
+    One picture has one term; of several each place of one is set over that of another.
+    """
+    terms = list(_of_pictures(array))
+    for term, end in ((terms[-1], -1), (terms[0], 0)) if terms else ():
+        *others, g = map(array.of, term.args)
+        axes = axes_of(term, others[0].shape) if others else g.ndim - 1
+        kept: Any = (..., *(end,) * axes)
+        alone = np.zeros_like(g)
+        alone[kept] = g[kept]
+        if array.is_(function_of(term)(*others, alone, **dict(term.options))):
+            return True
+    return False
+
+
+def windows_side_by_side(array: WrongArray) -> bool:
+    """Windows of the input each one place behind the one before, whatever the stride."""
+    terms = list(_of_pictures(array))
+    if not terms or any(one.option("stride", 1) == 1 for one in terms):
+        return False
+    return array.is_(np.sum([_places_close_together(array, one) for one in terms], axis=0))
+
+
+def _places_close_together(array: WrongArray, node: Op) -> Array:
+    x, g = map(array.of, node.args)
+    options = {**dict(node.options), "stride": 1, "padding": 0}
+    how = sliding(node, x.shape)
+    reached = [
+        size + own - 1
+        for size, own in zip(g.shape[-how.axes :], array.value.shape[-how.axes :], strict=True)
+    ]
+    seen: Any = (..., *map(slice, reached))
+    return np.asarray(function_of(node)(pad(x, how.padding, how.axes)[seen], g, **options))
+
+
+def _of_pictures(array: WrongArray) -> Iterator[Op]:
+    """The terms of the gradient, one a picture; none where it is made of anything else."""
+    terms = [] if array.formula is None else list(addends(array.formula))
+    if all(isinstance(one, Op) and one.name in _OF_PLACES for one in terms):
+        yield from (one for one in terms if isinstance(one, Op))

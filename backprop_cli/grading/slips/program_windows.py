@@ -1,65 +1,40 @@
-"""Arrays of a convolution to what its loops do wrong: overwritten, turned, cut off elsewhere."""
+"""Arrays of a convolution or a pool to what loops, or indices, do wrong: turned, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final
+from itertools import permutations, product
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
-from backprop_cli.algebra.expr import Op
+from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import quantity, step_of
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.case import each
-from backprop_cli.grading.slips.plain_workings import Test, WrongArray
+from backprop_cli.grading.slips.plain_workings import Part, Test, Values, WrongArray
 from backprop_cli.operations.convolutions import SLIDING
-from backprop_cli.operations.sliding import sliding
+from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.sliding import Sliding, sliding
 from backprop_cli.operations.window_values import pad, slid_over, with_channels
 
-
-def cut_elsewhere(array: WrongArray) -> bool:
-    """What comes back to a padded picture, and another part of it than the picture."""
-    expr = array.formula
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose" and expr.option("padding")):
-        return False
-    g, k = map(array.of, expr.args)
-    value, how = array.value, sliding(expr, g.shape)
-    axes, padding = how.axes, how.padding
-    back = partial(function_of(expr), **{**dict(expr.options), "padding": 0})
-    whole = back(g, k)
-    sizes = value.shape[value.ndim - axes :]
-    room = [(0, 0)] * (whole.ndim - axes)  # beyond the last window there is nothing
-    beyond = (
-        size + 2 * padding - had for size, had in zip(sizes, whole.shape[-axes:], strict=True)
-    )
-    whole = np.pad(whole, room + [(0, max(more, 0)) for more in beyond])
-    for starts in np.ndindex(*(2 * padding + 1,) * axes):
-        part: tuple[Any, ...] = (
-            ...,
-            *(slice(at, at + size) for at, size in zip(starts, sizes, strict=True)),
-        )
-        if set(starts) != {padding} and array.is_(whole[part]):
-            return True
-    return False
-
-
 _MOST_ENTRIES: Final = 4_000
-"""Larger pictures take too long for each of the ways in which they may be turned."""
+"""Larger pictures take too long for each of the ways in which they may be put together."""
+_CONV: Final = frozenset({"conv"})
+_PLANE: Final = 2
 
 
 def by_turned(turn: Callable[[Array], Iterator[Array]]) -> Test:
     """Whether a convolution with one of its arrays turned in some way explains an array."""
 
     def explains(array: WrongArray) -> bool:
-        expr = array.formula
-        if expr is None or array.value.size > _MOST_ENTRIES:
-            return False
         return any(
-            array.is_with(other, expr, (*place, position))
-            for place, node in each(expr, SLIDING)
-            for position, arg in enumerate(node.args)
-            for other in turn(array.of(arg))
+            part.explains(other, position)
+            for part in array.parts(SLIDING, _MOST_ENTRIES)
+            for position, arg in enumerate(part.args)
+            for other in turn(arg)
         )
 
     return explains
@@ -93,16 +68,119 @@ def one_for_all(array: Array) -> Iterator[Array]:
             yield np.broadcast_to(np.take(array, [k], axis=axis), array.shape)
 
 
-def one_filter(array: WrongArray) -> bool:
-    """What comes back to a picture from one filter alone."""
-    expr = array.formula
-    if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
-        return False
-    g, k = map(array.of, expr.args)
-    back = partial(function_of(expr), **dict(expr.options))
-    filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
-    alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
-    return any(map(array.is_, alone))
+def backwards(array: Array) -> Iterator[Array]:
+    """Channels, or filters, the last one first."""
+    for axis in range(max(array.ndim - _PLANE, 0)):
+        yield np.flip(array, axis)
+
+
+def padded_otherwise(array: WrongArray) -> bool:
+    """What is around a picture repeated from it, or all of the zeros on one side of it."""
+    for part in array.parts(_CONV, _MOST_ENTRIES):
+        (x, k), node = part.args, part.node
+        how = sliding(node, x.shape)
+        slides = partial(function_of(node), **{**dict(node.options), "padding": 0})
+        others = _padded(x, how.padding, how.axes) if how.padding else ()
+        if any(part.explains(slides(other, k)) for other in others):
+            return True
+    return False
+
+
+def _padded(x: Array, width: int, axes: int) -> Iterator[Array]:
+    outside = [(0, 0)] * (x.ndim - axes)
+    for both in ((0, 2 * width), (2 * width, 0)):
+        yield np.pad(x, outside + [both] * axes)
+    if min(x.shape[-axes:]) > width:
+        modes: tuple[Any, ...] = ("edge", "reflect", "symmetric", "wrap")
+        for mode in modes:
+            yield np.pad(x, outside + [(width, width)] * axes, mode=mode)
+
+
+def pooled_over_channels(array: WrongArray) -> bool:
+    """Windows that take all channels, where each has its own: A[i:i + f, j:j + f, :].mean()."""
+    for part in array.parts(frozenset({"mean_pool"})):
+        value = array.of(part.node)
+        if value.ndim > pool_of(part.node).axes:
+            of_all = np.broadcast_to(value.mean(axis=0), value.shape)
+            if part.explains(of_all):
+                return True
+    return False
+
+
+# Windows put together otherwise (im2col) ----------------------------------------------------------
+
+Choice: TypeAlias = "tuple[int, int]"
+_RIGHT: Final[Choice] = (0, 1)
+
+
+class _Windows(Struct, frozen=True):
+    """A convolution: its picture, by channels and with what stands around it, and its filters."""
+
+    part: Part
+    how: Sliding
+    picture: Array
+    filters: Array
+    is_one: bool
+
+    @property
+    def views(self) -> Array:
+        """The windows of each channel, at each place: channels × places × window."""
+        window = self.filters.shape[-self.how.axes :]
+        return slid_over(self.picture, window, self.how.stride, self.how.dilation)
+
+    def gathered(self, within: Choice, at: Choice, strides: Choice) -> Array | None:
+        """What comes out where an axis takes another index; None where that is outside.
+
+        `within` says which index of the filter goes along each axis, `at` which of the places.
+        """
+        grids = [*np.indices(self.views.shape[1:])]
+        spot, entry = grids[:_PLANE], grids[_PLANE:]
+        index = [
+            self.how.dilation * entry[i] + step * spot[p]
+            for i, p, step in zip(within, at, strides, strict=True)
+        ]
+        sizes = self.picture.shape[-_PLANE:]
+        if any(one.max() >= size for one, size in zip(index, sizes, strict=True)):
+            return None
+        views = self.picture[:, index[0], index[1]]
+        return np.asarray(np.einsum("fcij,cpqij->fpq", self.filters, views))
+
+    def explains(self, out: Array | None) -> bool:
+        """Whether the array is what this makes of the line, a picture a filter."""
+        return out is not None and self.part.explains(out[0] if self.is_one else out)
+
+
+def _windows(array: WrongArray) -> Iterator[_Windows]:
+    for part in array.parts(_CONV, _MOST_ENTRIES):
+        x, k = part.args
+        how = sliding(part.node, x.shape)
+        picture = with_channels(pad(x, how.padding, how.axes), how.axes)
+        filters = k.reshape(-1, len(picture), *k.shape[-how.axes :])
+        yield _Windows(part, how, picture, filters, k.ndim <= x.ndim)
+
+
+def _in_a_plane(array: WrongArray) -> Iterator[_Windows]:
+    return (one for one in _windows(array) if one.how.axes == _PLANE)
+
+
+def stride_of_one_axis(array: WrongArray) -> bool:
+    """Windows side by side along an axis, or both, where they should stand further apart."""
+    return any(
+        one.explains(one.gathered(_RIGHT, _RIGHT, strides))
+        for one in _in_a_plane(array)
+        for strides in ((1, 1), (one.how.stride, 1), (1, one.how.stride))
+    )
+
+
+def other_indices(array: WrongArray) -> bool:
+    """The index of one axis along both: tile for repeat, i for j."""
+    choices: tuple[Choice, ...] = (_RIGHT, (0, 0), (1, 1))
+    return any(
+        one.explains(one.gathered(within, at, (one.how.stride, one.how.stride)))
+        for one in _in_a_plane(array)
+        for within, at in product(choices, choices)
+        if (within, at) != (_RIGHT, _RIGHT)
+    )
 
 
 def largest_of_windows(array: WrongArray) -> bool:
@@ -122,23 +200,8 @@ def from_one_place(array: WrongArray) -> bool:
 
 
 def _by_windows(array: WrongArray, made: Callable[[Array, Array], Array]) -> bool:
-    """Whether something else made of the windows and the filters of a convolution explains it.
-
-    The windows are those of each channel, at each place: channels × places × window.
-    """
-    expr = array.formula
-    if expr is None or array.value.size > _MOST_ENTRIES:
-        return False
-    for place, node in each(expr, frozenset({"conv"})):
-        x, k = map(array.of, node.args)
-        how = sliding(node, x.shape)
-        channels = with_channels(pad(x, how.padding, how.axes), how.axes)
-        views = slid_over(channels, k.shape[-how.axes :], how.stride, how.dilation)
-        filters = k.reshape(-1, len(views), *k.shape[-(views.ndim // 2) :])
-        found = made(views, filters)
-        if array.is_with(found if k.ndim > x.ndim else found[0], expr, place):
-            return True
-    return False
+    """Whether something else made of the windows and the filters of a convolution explains it."""
+    return any(one.explains(made(one.views, one.filters)) for one in _windows(array))
 
 
 def _largest(views: Array, filters: Array) -> Array:
@@ -180,3 +243,69 @@ def _rows_times(made: Array, views: Array, filters: Array) -> Array:
     axes, count = views.ndim // 2, filters[0].size
     out = made.reshape(-1, count) @ filters.reshape(-1, count).T
     return np.asarray(out.T.reshape(-1, *views.shape[1 : axes + 1]))
+
+
+# Pictures of a batch ------------------------------------------------------------------------------
+
+
+def batch_not_turned(array: WrongArray) -> bool:
+    """Pictures that were side by side, brought one behind the other by a reshape alone."""
+    expr, found = array.formula, step_of(array.wrong.name)
+    if expr is None or array.value.size > _MOST_ENTRIES or array.value.ndim <= 1:
+        return False
+    if found is not None and (family := _family(array, array.wrong.name)):
+        own = family.index(array.wrong.name)
+        formulas = [array.judge.key.first(name) for name in family]
+        rights = [array.of(one) for one in formulas if one is not None]
+        if len(rights) == len(family) and any(
+            array.is_(mixed[own]) for mixed in _mixed(np.stack(rights))
+        ):
+            return True
+    return any(_is_of(array, expr, names) for names in _families(array, expr))
+
+
+def _families(array: WrongArray, expr: Expr) -> set[tuple[str, ...]]:
+    found = {_family(array, name) for name in symbols(expr)}
+    return {names for names in found if names}
+
+
+def _is_of(array: WrongArray, expr: Expr, names: tuple[str, ...]) -> bool:
+    """Whether a line gives the array with the pictures of some quantity mixed."""
+    given = {name: array.numbers[name] for name in symbols(expr)}
+    stacked = np.stack([array.numbers[name] for name in names])
+    return any(
+        array.is_(Values({**given, **dict(zip(names, mixed, strict=True))}).of(expr))
+        for mixed in (_mixed(stacked) if stacked.size <= _MOST_ENTRIES else ())
+    )
+
+
+def _family(array: WrongArray, name: str) -> tuple[str, ...]:
+    """The same of each picture, where there are several and it is one of many places."""
+    numbered = step_of(name)
+    shape = array.judge.key.truth[name].shape
+    if numbered is None or len(shape) <= 1:
+        return ()
+    found = [f"{numbered[0]}_{k}" for k in range(1, _MOST_PICTURES + 1)]
+    known = [one for one in found if one in array.judge.key.truth and quantity(one).part == ""]
+    alike = all(array.judge.key.truth[one].shape == shape for one in known)
+    return tuple(known) if alike and len(known) > 1 and name in known else ()
+
+
+_MOST_PICTURES: Final = 64
+
+
+def _mixed(stacked: Array) -> Iterator[Array]:
+    """All numbers in the order of some axes, taken for those in the order of others.
+
+    The places of a picture stay side by side.
+    """
+    whole = stacked.reshape(*stacked.shape[:-_PLANE], -1)
+    axes = range(whole.ndim)
+    turned = (whole.transpose(order) for order in permutations(axes))
+    seen = {one.tobytes() for one in turned if one.shape == whole.shape}
+    for order, taken in product(permutations(axes), permutations(axes)):
+        sizes = [whole.shape[axis] for axis in taken]
+        made = whole.transpose(order).reshape(sizes).transpose(np.argsort(taken))
+        if (numbers := made.tobytes()) not in seen:
+            seen.add(numbers)
+            yield made.reshape(stacked.shape)
