@@ -167,7 +167,33 @@ def _meant(text: str) -> float:
         return nan
 
 
-_by_size = partial(re.fullmatch, r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*")
+_SET = re.compile(r"(?:∈|\\?\bin\b)?\s*(?:\\mathbb)?\{?(?:ℝ|\bR\b)\}?\s*\^")
+_SAID_OF_A_SHAPE = re.compile(
+    r"(?i)\b(?:an?\s+(?=[a-z]{5})|(?:vector|matrix|array|tensor|of|size|shape|row|column)\b)"
+)
+_TIMES = re.compile(r"(?<=\d)\s*x\s*(?=\w)|(?<=\s)x(?=\s)|×|-?\bby\b-?")
+_BRACKETS = re.compile(r"(?<!\w)\(|[){}\[\]]")
+
+
+def sizes_of(text: str) -> list[str] | None:
+    """The sizes of a shape in words or as a set: `m x n`, `(m, 1)`, `R^n`, `vector of m`.
+
+    None where the text says nothing of a shape; a scalar has no sizes.
+    """
+    if text.casefold() in _SCALARS:
+        return []
+    words = _SAID_OF_A_SHAPE.sub(",", _SET.sub(",", text))
+    said = _BRACKETS.sub(",", _TIMES.sub(",", words))
+    parts = (part.strip() for part in said.split(","))
+    found = [part for part in parts if part]
+    are_sizes = all(_whole(part) or is_name(part) for part in found)
+    many = len(found) > 1 and (any(map(is_name, found)) or _TIMES.search(text) is not None)
+    says_so = words != text or many
+    return found if are_sizes and says_so and 0 < len(found) <= _MOST_AXES else None
+
+
+_MOST_AXES = 4
+_SCALARS = frozenset({"scalar", "a scalar", "number", "a number", "real"})
 
 
 class Size(Struct, frozen=True):
@@ -198,10 +224,9 @@ class Size(Struct, frozen=True):
         if not isinstance(node, ScalarNode):
             given = as_list(node)
             return self.listed.replace("[…]", given) if self.listed and given else self.listed
-        text = node.text
-        if match := _by_size(text):
-            return f"[{match[1]}, {match[2]}]"
-        return "a shape in square brackets, such as [3, 2]" if "(" in text else None
+        if (sizes := sizes_of(node.text.replace("*", " x "))) is not None:
+            return f"[{', '.join(sizes)}]"
+        return "a shape in square brackets, such as [3, 2]" if "(" in node.text else None
 
     def schema(self) -> Schema:
         return {"type": ["integer", "string"], "minimum": 1}

@@ -57,6 +57,7 @@ def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
         stray.put_under_convention(node, CONVENTION.keys, complaints)
     if isinstance(node, MapNode) and "layers" not in node.entries:
         stray.put_under_equations(node, keys, complaints)
+        stray.put_under_shapes(node, keys - {*_OF_LAYERS}, complaints)
         stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)
     return PROBLEM.read(node, "the file", complaints)
 
@@ -302,7 +303,7 @@ def _check_model(given: Given) -> None:
 def _check_equations(problem: Problem, given: Given) -> None:
     for key in _OF_LAYERS:
         if given.has(key):
-            instead = "an equation for it" if key == "loss" else f"values: {{{key}: …}}"
+            instead = _as_line(problem) if key == "loss" else f"values: {{{key}: …}}"
             message = f"`{key}` belongs to `layers`, and this file has `equations`"
             given.complain(
                 key, message, instead if key in ("x", "y", "loss") else "shapes: {x: [N]}"
@@ -314,6 +315,15 @@ def _check_equations(problem: Problem, given: Given) -> None:
             text, _ = problem.shapes[name]
             message = f"{shown(name)} has a value, which says its shape"
             given.complaints.add(message, text.mark, "leave the shape out")
+
+
+def _as_line(problem: Problem) -> str:
+    """The loss of a network as the last line of equations."""
+    name = problem.loss.function.name if problem.loss is not None else None
+    *_, last = problem.equations or (None,)
+    output = last.text.partition("=")[0].strip() if isinstance(last, Text) else ""
+    called = (name or "loss").replace("-", "_")
+    return f"equations: with `- L = {called}({output if is_name(output) else 'yhat'}, y)` as a line"
 
 
 def _check_layers(problem: Problem, given: Given) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 
 from backprop_cli.errors import Complaints, listed
 from backprop_cli.problem.array_files import is_reference
+from backprop_cli.problem.file_format.fields import sizes_of
 from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name
@@ -116,6 +117,57 @@ def _is_own(name: str, keys: Collection[str]) -> bool:
         return False
     known = folded(name) in other_keys.OF_PROBLEM or nearest(name, keys) is not None
     return len(name) <= _SHORT or not known
+
+
+def put_under_shapes(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
+    """Takes sizes that stand as numbers do, beside equations or under `values`, to `shapes`."""
+    values = node.entries.get("values")
+    inside = values.value.entries if values and isinstance(values.value, MapNode) else {}
+    places = [(node.entries, node.entries.keys() - keys), (inside, inside.keys())]
+    stated = [(place, name) for place, names in places for name in place if name in names]
+    if "equations" not in node.entries or not _say_sizes([p[name].value for p, name in stated]):
+        return
+    shapes = node.entries.get("shapes") or _section("shapes", MapNode(1, 1))
+    used = set(_WORDS(" ".join(_texts(node.entries["equations"].value))))
+    moved = [
+        (place, name, sizes)
+        for place, name in stated
+        if name in used and (sizes := _sizes(place[name].value)) is not None
+    ]
+    if not moved or not isinstance(shapes.value, MapNode):
+        return
+    said = ", ".join(f"{name}: [{', '.join(sizes)}]" for _, name, sizes in moved)
+    place, name, _ = moved[0]
+    message = "sizes of what equations use belong under `shapes`"
+    complaints.add(message, place[name].key.mark, f"shapes: {{{said}}}")
+    for place, name, sizes in moved:
+        shapes.value.entries[name] = _as_shape(place.pop(name), sizes)
+    node.entries["shapes"] = shapes
+
+
+def _say_sizes(values: Sequence[Node]) -> bool:
+    """Whether one is in words, or lists share a name: of `[n]` and `[m, n]` it is no number."""
+    if any(isinstance(value, ScalarNode) and sizes_of(value.text) for value in values):
+        return True
+    each = [set(_sizes(value) or ()) for value in values if isinstance(value, ListNode)]
+    return len(set().union(*each)) < sum(map(len, each))
+
+
+def _sizes(value: Node) -> list[str] | None:
+    """The sizes that are stated, alone or in a list; None where it may be numbers."""
+    if isinstance(value, ListNode):
+        texts = [item.text for item in value.items if isinstance(item, ScalarNode)]
+        return texts if len(texts) == len(value.items) and all(map(is_name, texts)) else None
+    if not isinstance(value, ScalarNode):
+        return None
+    found = sizes_of(value.text)
+    return [value.text] if found is None and is_name(value.text) else found
+
+
+def _as_shape(entry: Entry, sizes: Sequence[str]) -> Entry:
+    line, column = entry.value.line, entry.value.column
+    items: list[Node] = [ScalarNode(size, "plain", line, column) for size in sizes]
+    return Entry(entry.key, ListNode(line, column, items))
 
 
 def put_under_values(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
