@@ -110,3 +110,23 @@ def test_latex_compiles(tmp_path: Path) -> None:
 
 def test_it_loads_no_sympy() -> None:
     assert not loaded_by("derive", "--function", "softmax") & {"sympy", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (
+            "shapes: {W: [k, m], h: [m], b: [k], t: [k]}\n"
+            "equations: [p = softmax(W @ h + b), L = sum(p * t)]\n",
+            "entry j is",
+        ),
+        (
+            "shapes: {z: [N, k], t: [N, k]}\n"
+            "equations: ['p = softmax(z, axis=1)', L = sum(p * t)]\n",
+            "in each row",
+        ),
+    ],
+)
+def test_where_the_sum_behind_a_softmax_runs(text: str, where: str) -> None:
+    page = " ".join(derived("-", text=text).split())
+    assert f"{where} Σᵢ (∂L/∂p)ᵢ · pᵢ · (1{{i = j}} − pⱼ), where 1{{i = j}} leaves one term" in page

@@ -174,11 +174,13 @@ def _softmax(step: Step, names: Names) -> Iterator[str]:
         return
     match step.expr:
         case Op("mul", (Sym(p), Op("sub", (Sym(upstream), Op("sum") as summed)))):
-            each = [name for axis, name in enumerate(step.axes) if axis != summed.option("axis")]
+            along = summed.option("axis")  # None: over all, of one vector
+            each = [name for axis, name in enumerate(step.axes) if along not in (axis, None)]
+            where = f"in each {' and '.join(each)}" if each else "entry j is"
             g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
             total, dot, minus = ("sum over i of", "*", "-") if names.ascii else ("Σᵢ", "·", "−")
             yield (
-                f"in each {' and '.join(each)} {total} {g} {dot} {p_i} {dot} "
+                f"{where} {total} {g} {dot} {p_i} {dot} "
                 f"(1{{i = j}} {minus} {p_j}), where 1{{i = j}} leaves one term"
             )
 
