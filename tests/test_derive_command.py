@@ -116,13 +116,17 @@ def test_it_loads_no_sympy() -> None:
     ("text", "where"),
     [
         (
-            "shapes: {W: [k, m], h: [m], b: [k], t: [k]}\n"
-            "equations: [p = softmax(W @ h + b), L = sum(p * t)]\n",
+            (
+                "shapes: {W: [k, m], h: [m], b: [k], t: [k]}\n"
+                "equations: [p = softmax(W @ h + b), L = sum(p * t)]\n"
+            ),
             "entry j is",
         ),
         (
-            "shapes: {z: [N, k], t: [N, k]}\n"
-            "equations: ['p = softmax(z, axis=1)', L = sum(p * t)]\n",
+            (
+                "shapes: {z: [N, k], t: [N, k]}\n"
+                "equations: ['p = softmax(z, axis=1)', L = sum(p * t)]\n"
+            ),
             "in each row",
         ),
     ],
