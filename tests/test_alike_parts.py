@@ -13,9 +13,8 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op
 from backprop_cli.cli.arguments import load
 from backprop_cli.grading.grader import Grader
 from backprop_cli.operations.bounds import Array, Interval
-from backprop_cli.readings.alike_parts import planned
+from backprop_cli.readings.alike_parts import Reached, planned
 from backprop_cli.readings.intervals import Enclosing
-from backprop_cli.readings.reached import Reached
 from backprop_cli.readings.units import Floating, FloatType, Rounding, Unit, WithProducts, persons
 
 CASE = Path(__file__).parent / "cases/courses/convolution-relu-pooling.yaml"

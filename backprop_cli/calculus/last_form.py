@@ -21,8 +21,14 @@ from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, is_sum, op
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, all_known
-from backprop_cli.calculus.drawn_in_front import cut_once, in_front
-from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
+from backprop_cli.calculus.quotients import (
+    QUOTIENTS,
+    cut_once,
+    divided,
+    in_front,
+    in_front_of_sum,
+    one_quotient,
+)
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})

@@ -41,7 +41,6 @@ from backprop_cli.document.step_words import (
     section_of,
     stated,
 )
-from backprop_cli.document.training_table import by_update
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import Node, Number, slashed
 from backprop_cli.operations.pooling import WINDOWED
@@ -57,6 +56,7 @@ Array = NDArray[np.float64]
 
 FEW_LOSSES = 12
 """So many losses are said in numbers; more are drawn."""
+_MOST_COLUMNS = 6  # so many of four decimals stand in 80 characters
 
 
 def worked(trace: Trace, view: View, page: Page, appended: Iterable[Part] = ()) -> Document:
@@ -133,7 +133,7 @@ class _Maker(Struct, frozen=True):
             yield Section(SECTIONS["training"])
             yield self.losses(self.trace.loss)
         if whole:
-            yield from by_update(self.trace, self.formulas)
+            yield from _by_update(self.trace, self.formulas)
         results = tuple(self.results())
         if results:
             yield Section(SECTIONS["closing"])
@@ -362,3 +362,29 @@ def _cells(check: Check, names: Names) -> Iterator[Node | str]:
     yield Number(f"{check.error:.1e}")
     yield Number(str(check.checked))
     yield Number(str(check.kinks))
+
+
+def _by_update(trace: Trace, formulas: Formulas) -> Iterator[Part]:
+    """The table of the parameters, an entry a column; nothing where they are many."""
+    if not trace.passed:
+        return
+    places = [
+        (name, place)
+        for name, value in trace.passed[0].items()
+        for place in np.ndindex(value.shape)
+    ]
+    if len(places) <= _MOST_COLUMNS:
+        yield Section(SECTIONS["by-update"])
+        yield _updates(trace, formulas, places)
+
+
+def _updates(
+    trace: Trace, formulas: Formulas, places: list[tuple[str, tuple[int, ...]]]
+) -> Columns:
+    heads: list[Node | str] = ["updates"]
+    columns: list[tuple[Node, ...]] = [tuple(Number(str(at)) for at in range(len(trace.passed)))]
+    for name, place in places:
+        alone = trace.passed[0][name].size == 1
+        heads.append(formulas.names.node(name if alone else trace.bases.entry(name, place)))
+        columns.append(formulas.drawn.several([float(each[name][place]) for each in trace.passed]))
+    return Columns(tuple(heads), tuple(zip(*columns, strict=True)))

@@ -13,7 +13,15 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Interval, is_point, point
 from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.table import TABLE, in_placeholders
-from backprop_cli.readings.alike_parts import Plan, planned
+from backprop_cli.readings.alike_parts import (
+    Known,
+    Plan,
+    Reached,
+    moved,
+    planned,
+    side_by_side,
+    taken,
+)
 from backprop_cli.readings.inside_operations import (
     BY_PRODUCTS,
     PRODUCTS_BY_BLOCKS,
@@ -21,7 +29,6 @@ from backprop_cli.readings.inside_operations import (
     axis_of,
     way_within,
 )
-from backprop_cli.readings.reached import Known, Reached, moved, side_by_side, taken
 from backprop_cli.readings.units import (
     EXACT,
     PRODUCTS,

@@ -30,7 +30,7 @@ from backprop_cli.grading.slips.of_programs import by_numbers, ratio
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values, WrongArray, is_same, room_of
 from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
-from backprop_cli.grading.slips.program_terms import by_terms
+from backprop_cli.grading.slips.program_loops import by_terms
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.readings.units import largest, named

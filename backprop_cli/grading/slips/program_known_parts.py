@@ -32,9 +32,8 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.of_programs import ratio
-from backprop_cli.grading.slips.plain_workings import Values, WrongArray
+from backprop_cli.grading.slips.plain_workings import Values, WrongArray, taken_back
 from backprop_cli.grading.slips.program_functions import slopes
-from backprop_cli.grading.slips.program_undone import taken_back
 from backprop_cli.readings.units import largest
 
 _MOST_NUMBERS: Final = 20_000_000
