@@ -19,6 +19,7 @@ from backprop_cli.problem.file_format.fields import (
     Size,
     Words,
 )
+from backprop_cli.problem.file_format.flat_networks import put_in_layers
 from backprop_cli.problem.file_format.layer_keys import LAYERS, stated_parameters
 from backprop_cli.problem.file_format.model_keys import (
     CONVENTION,
@@ -57,6 +58,8 @@ def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
         stray.put_under_convention(node, CONVENTION.keys, complaints)
     if isinstance(node, MapNode) and "layers" not in node.entries:
         stray.put_under_equations(node, keys, complaints)
+        if "equations" not in node.entries:
+            put_in_layers(node, complaints)
         stray.put_under_shapes(node, keys - {*_OF_LAYERS}, complaints)
         stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)
     return PROBLEM.read(node, "the file", complaints)
