@@ -284,9 +284,9 @@ COLUMN = "layers: [{weights: [[2], [1]], bias: [1]}]\nloss: squared-error"
         ),
         (
             "inputs: {x: 2}\nparameters: {w: 3}\nequations: [L = w * x]",
-            ["values: {x: …, w: …}"],
+            ["values: {x: 2, w: 3}"],
         ),
-        ("values: {x: 2}\ninitial: {h_0: 3}\nequations: [L = x * h_0]", ["values: {h_0: …}"]),
+        ("values: {x: 2}\ninitial: {h_0: 3}\nequations: [L = x * h_0]", ["values: {h_0: 3}"]),
         ("values: {w: 3}\nequations:\n  z: w^2\n  L: 2*z", ["- z = w^2, and so on, a line each"]),
         (
             'values: {h_0: 3}\nequations:\n  for t in 1..2: ["h_t = 2*h_{t-1}"]\n  L: h_2^2',
@@ -315,6 +315,28 @@ COLUMN = "layers: [{weights: [[2], [1]], bias: [1]}]\nloss: squared-error"
         (
             f"x: [1, 2]\ny: [3]\n{ONE}\nupdate: {{rule: momentum, learning_rate: 1, momentum: 0}}",
             ["beta: 0, with rule: momentum or nesterov"],
+        ),
+        (
+            "w1: 0.5\nw2: 0.3\nx: 1\nb: 0.2",
+            [
+                (
+                    "values: {w1: 0.5, w2: 0.3, x: 1, b: 0.2}, equations: with lines such as"
+                    " `- z = w1 * x`"
+                )
+            ],
+        ),
+        (
+            "inputs: {i1: 0.05}\nweights: {w1: 0.15}\nbiases: {b1: 0.35}\nactivation: sigmoid",
+            [
+                (
+                    "values: {i1: 0.05, w1: 0.15, b1: 0.35}, equations: with lines such as"
+                    " `- z = w1 * i1`"
+                )
+            ],
+        ),
+        (
+            "values: {i1: 0.05, w1: 0.2}",
+            ["equations: with a line such as `- z = w * x` for each step"],
         ),
         (f"x: [1, 2]\ny: [3]\naffine: x W + b\n{COLUMN}", ["convention: {affine: x W + b}"]),
         (

@@ -6,19 +6,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.text.other_keys import folded
-from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import (
+    Entry,
+    ListNode,
+    MapNode,
+    Node,
+    ScalarNode,
+    flow_text,
+)
 from backprop_cli.problem.typed_numbers import shown
 
 _is_weight = partial(re.fullmatch, r"(?i)(?:w|weights?)_?(\d{1,3})")
 _is_bias = partial(re.fullmatch, r"(?i)(?:b|bias(?:es)?)_?(\d{1,3})")
 _are_sizes = partial(re.fullmatch, r"\d+(?:\s*(?:-+>?|[x×→:])\s*\d+)+")
 _OF_ALL = ("activation", "activations")
-_SHORT = 60  # characters of a list that are shown again
 
 
 def put_in_layers(node: MapNode, complaints: Complaints) -> None:
@@ -104,13 +110,5 @@ def _key(name: str, value: Node) -> ScalarNode:
 
 def _written(layer: MapNode) -> str:
     """A layer as it is written, without numbers where there are many."""
-    said = {name: _text(entry.value) for name, entry in layer.entries.items()}
-    short = {name: text if len(text) <= _SHORT else "…" for name, text in said.items()}
-    return f"{{{', '.join(f'{name}: {text}' for name, text in short.items())}}}"
-
-
-def _text(node: Node) -> str:
-    if isinstance(node, ScalarNode):
-        return node.text
-    items: Sequence[Node] = node.items if isinstance(node, ListNode) else ()
-    return f"[{', '.join(_text(item) for item in items[:_SHORT])}]"
+    said = (f"{name}: {flow_text(entry.value)}" for name, entry in layer.entries.items())
+    return f"{{{', '.join(said)}}}"

@@ -60,6 +60,7 @@ def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
         stray.put_under_equations(node, keys, complaints)
         if "equations" not in node.entries:
             put_in_layers(node, complaints)
+            stray.name_numbers(node, keys, complaints)
         stray.put_under_shapes(node, keys - {*_OF_LAYERS}, complaints)
         stray.put_under_values(node, keys - {*_OF_LAYERS}, complaints)
     return PROBLEM.read(node, "the file", complaints)
@@ -291,9 +292,10 @@ def _check_model(given: Given) -> None:
     models = [key for key in _MODELS if given.has(key)]
     if not models:
         message = "there is no model: a problem has `layers` or `equations`"
-        given.complaints.add(
-            message, given.mark, "layers: with a line `- {weights: …}` for each layer"
-        )
+        instead = "layers: with a line `- {weights: …}` for each layer"
+        if given.has("values") or given.has("shapes"):
+            instead = "equations: with a line such as `- z = w * x` for each step"
+        given.complaints.add(message, given.mark, instead)
     stated = [key for key in models if key in given.entries]  # not what another key stands for
     for other in stated[1:]:
         given.complain(other, f"`{other}` and `{stated[0]}` exclude each other", "one of the two")
@@ -311,7 +313,7 @@ def _check_equations(problem: Problem, given: Given) -> None:
             given.complain(
                 key, message, instead if key in ("x", "y", "loss") else "shapes: {x: [N]}"
             )
-    if given.empty("equations"):
+    if given.empty("equations") and "equations" in given.entries:
         given.complain("equations", "there are no equations", "- z = W @ x + b")
     for name in problem.shapes:
         if name in problem.values:

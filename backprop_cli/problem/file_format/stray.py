@@ -9,20 +9,32 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from functools import partial
 
-from backprop_cli.errors import Complaints, listed
+from backprop_cli.errors import Complaints, first_of, listed
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import sizes_of
 from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.other_keys import folded, nearest
-from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import (
+    Entry,
+    ListNode,
+    MapNode,
+    Node,
+    ScalarNode,
+    flow_text,
+)
 from backprop_cli.problem.typed_numbers import shown
 
 _WORDS = partial(re.findall, r"[^\W\d]\w*")
 _assigned = partial(re.match, r"\s*\w+\s*=[^=]")
 _has_operator = partial(re.fullmatch, r".*[*/@^(].*")
+_number = partial(re.fullmatch, r"[-+−]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?")
+_is_parameter = partial(re.fullmatch, r"[wWvVuUbBθ]_?\d{0,3}")
+_VECTORS = frozenset({"x", "y", "inputs"})
 _SHORT = 2  # letters of a name that is no slip of a key
+_MOST = 6  # names in a sentence
+_MOST_AGAIN = 12  # numbers with names that are shown as they should stand
 _MODELS = frozenset({"layers", "equations"})
 
 
@@ -90,19 +102,30 @@ def put_under_equations(node: MapNode, keys: Collection[str], complaints: Compla
     inner = values.value.entries if values and isinstance(values.value, MapNode) else {}
     named = node.entries.keys() | inner.keys()
     made: list[Node] = []
+    told: list[Entry] = []
     for key, entry in list(node.entries.items()):
         name = "L" if key == "loss" and made else key
         value = entry.value
         if not isinstance(value, ScalarNode) or not _is_own(name, keys):
             continue
         if _has_operator(value.text) and named & set(_WORDS(value.text)):  # no remark, no address
-            made.append(line := as_equation(name, value))
-            message = f"the formula of {shown(key)} belongs under `equations`"
-            complaints.add(message, entry.key.mark, f"equations: with a line `- {line.text}`")
-            del node.entries[key]
+            made.append(as_equation(name, value))
+            told.append(node.entries.pop(key))
     if made:
+        _tell_formulas([entry.key for entry in told], made, complaints)
         lines = ListNode(made[0].line, made[0].column, made)
         node.entries["equations"] = _section("equations", lines)
+
+
+def _tell_formulas(
+    keys: Sequence[ScalarNode], made: Sequence[Node], complaints: Complaints
+) -> None:
+    """Says once which formulas are equations."""
+    said = [f"`- {line.text}`" for line in made if isinstance(line, ScalarNode)]
+    names, one = first_of([shown(key.text) for key in keys], _MOST), len(keys) == 1
+    message = f"the formula{'s' * (not one)} of {names} belong{'s' * one} under `equations`"
+    instead = f"equations: with {'a line' if one else 'the lines'} {first_of(said, _MOST)}"
+    complaints.add(message, keys[0].mark, instead)
 
 
 def as_equation(name: str, formula: ScalarNode) -> ScalarNode:
@@ -179,16 +202,67 @@ def put_under_values(node: MapNode, keys: Set[str], complaints: Complaints) -> N
     used = set(_WORDS(" ".join(_texts(node.entries["equations"].value))))
     groups = [each for each in strays if used & _names(each.value)]
     alone = [each for each in strays if each.key.text in used and not _names(each.value)]
-    for each in alone:
-        name = each.key.text
-        message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
-        complaints.add(message, each.key.mark, f"values: {{{name}: …}}")
+    if alone:
+        names = first_of([shown(each.key.text) for each in alone], _MOST)
+        message = f"the numbers of {names}, which equations use, belong under `values`"
+        complaints.add(message, alone[0].key.mark, as_values(alone))
     found = {each.key.text: each for each in alone} | _of_groups(groups, complaints)
     if found:
         values.value.entries = {**found, **values.value.entries}
         node.entries["values"] = values
     for each in (*alone, *groups):
         del node.entries[each.key.text]
+
+
+def name_numbers(node: MapNode, keys: Set[str], complaints: Complaints) -> None:
+    """Takes `w1: 0.15` and `weights: {w1: 0.15}` for values, where there is no model at all."""
+    if not _MODELS.isdisjoint(node.entries) or "values" in node.entries:
+        return
+    alone = {
+        name: entry
+        for name, entry in node.entries.items()
+        if (name in _VECTORS or _is_own(name, keys)) and _is_number(entry.value)
+    }
+    groups = {
+        name: entry.value.entries
+        for name, entry in node.entries.items()
+        if isinstance(entry.value, MapNode) and (name not in keys or name in _VECTORS)
+    }
+    groups = {name: each for name, each in groups.items() if each and _are_numbers(each)}
+    found = alone | {name: entry for each in groups.values() for name, entry in each.items()}
+    if not any(map(_is_parameter, found)):
+        return
+    first = min((entry.key for entry in found.values()), key=lambda key: (key.line, key.column))
+    line = f"z = {' * '.join(_two_of(found))}"
+    message = "numbers with names are `values`, and `equations` say what is worked out from them"
+    values = as_values([*found.values()])
+    complaints.add(message, first.mark, f"{values}, equations: with lines such as `- {line}`")
+    for name in (*alone, *groups):
+        del node.entries[name]
+    node.entries.pop("activation", None)  # a function in some of these lines
+    node.entries["values"] = _section("values", MapNode(first.line, first.column, found))
+    lines: list[Node] = [ScalarNode(line, "plain", first.line, first.column)]
+    node.entries["equations"] = _section("equations", ListNode(first.line, first.column, lines))
+
+
+def _two_of(names: Collection[str]) -> list[str]:
+    """A parameter, and what it may be multiplied with."""
+    others = [name for name in names if not _is_parameter(name)]
+    return [next(filter(_is_parameter, names)), *others[:1]]
+
+
+def _are_numbers(entries: Mapping[str, Entry]) -> bool:
+    return all(_is_number(entry.value) for entry in entries.values())
+
+
+def _is_number(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and _number(node.text) is not None
+
+
+def as_values(entries: Sequence[Entry]) -> str:
+    """Numbers with names as they are written; of many the first."""
+    said = [f"{each.key.text}: {flow_text(each.value)}" for each in entries[:_MOST_AGAIN]]
+    return f"values: {{{', '.join([*said, *['…'] * (len(entries) > _MOST_AGAIN)])}}}"
 
 
 def _names(value: Node) -> Set[str]:
@@ -203,8 +277,7 @@ def _of_groups(groups: Sequence[Entry], complaints: Complaints) -> dict[str, Ent
     if groups:
         named = listed([shown(each.key.text) for each in groups])
         message = f"numbers that equations use belong under `values`, not under {named}"
-        said = ", ".join(f"{name}: …" for name in found)
-        complaints.add(message, groups[0].key.mark, f"values: {{{said}}}")
+        complaints.add(message, groups[0].key.mark, as_values([*found.values()]))
     return found
 
 

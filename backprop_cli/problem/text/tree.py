@@ -106,6 +106,24 @@ class MapNode(_Collection):
 Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 
+_SHORT = 60  # characters of a value that is shown again
+
+
+def flow_text(node: Node) -> str:
+    """A value as it is written in one line; `…` where that is long."""
+    text = _in_a_line(node)
+    return text if len(text) <= _SHORT else "…"
+
+
+def _in_a_line(node: Node) -> str:
+    if isinstance(node, ScalarNode):
+        return node.text
+    if isinstance(node, ListNode):
+        return f"[{', '.join(_in_a_line(item) for item in node.items[:_SHORT])}]"
+    some = [*node.entries.values()][:_SHORT]
+    return f"{{{', '.join(f'{each.key.text}: {_in_a_line(each.value)}' for each in some)}}}"
+
+
 def read_tree(data: bytes, complaints: Complaints) -> Node | None:
     """The file as a tree; None, with a complaint, where there is none to be had."""
     return None if (text := read_text(data, complaints)) is None else tree_of(text, complaints)
