@@ -211,12 +211,24 @@ def _axes(wrong: Wrong) -> tuple[int, ...]:
 
 
 def explains(wrong: Wrong, interval: Interval) -> bool:
-    """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
+    """Whether a formula gives all of it, and says enough of what is wrong to prove anything.
+
+    Of most entries it says so much, or of a parameter it moves most and leaves all to no chance.
+    """
     endless = np.isinf(interval[0]) | np.isinf(interval[1])  # says nothing, for it or against it
     if not every(meets(wrong.stands, interval, wrong.room) | endless | ~wrong.written.present):
         return False
     narrow = tight(interval, wrong.stands, wrong.old)
-    return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))
+    if 2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask):
+        return True
+    if wrong.old is None:
+        return False
+    moved = wrong.mask & ((interval[0] > wrong.old) | (interval[1] < wrong.old))
+    return bool(2 * np.sum(moved) >= np.sum(wrong.mask)) and by_luck(wrong, interval) <= _PROVED
+
+
+_PROVED = 0.001
+"""Changes of a few units say little each; all of a parameter's are hardly met so by chance."""
 
 
 def tight(interval: Interval, typed: Interval, old: Array | None = None) -> Mask:
