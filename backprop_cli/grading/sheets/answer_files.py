@@ -4,17 +4,15 @@ of a text that is no YAML what is left without the lines that break it."""
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
-
-from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector, said, without_dashes
+from backprop_cli.grading.sheets.broken_text import Salvaged, salvaged, with_colons
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.grading.sheets.plain_sheet import PlainReader, plain_tree
 from backprop_cli.grading.sheets.spreadsheets import (
@@ -35,10 +33,8 @@ from backprop_cli.problem.text.tree import (
     Node,
     ScalarNode,
     read_text,
-    split_lines,
     tree_of,
 )
-from backprop_cli.problem.text.yaml_errors import Slip, slips
 from backprop_cli.problem.typed_numbers import printable, shown
 
 MAX_SHEET: Final = 2_000_000
@@ -155,13 +151,17 @@ def _from_workbook(data: bytes, file: str, known: Quantities) -> Sheet:
 
 
 def _from_text(text: str, file: str, known: Quantities, complaints: Complaints) -> Sheet:
+    text, first = with_colons(text, known)
+    told = Complaints()
+    if first:
+        told.add("`=` is read as the colon that stands behind a name", Mark(first, 1))
     root = plain_tree(text) or tree_of(text, complaints)
     if root is not None:
-        return _from_tree(root, file, known, complaints)
+        return _from_tree(root, file, known, Complaints(told.found + complaints.found))
     rest = salvaged(text)
     if rest is None:
         return _unusable(file, complaints.found[-1])
-    return _from_tree(rest.root, file, known, Complaints(), rest)
+    return _from_tree(rest.root, file, known, told, rest)
 
 
 def _from_tree(
@@ -282,112 +282,3 @@ def _marks(root: Node) -> Iterator[Mark]:
             inner = [part for entry in entries for part in (entry.key, entry.value)]
         stack += [part for part in inner if id(part) not in seen]
         seen.update(map(id, inner))
-
-
-# What is left of a broken sheet -------------------------------------------------------------------
-
-
-MOST_BROKEN: Final = 20
-"""So often a sheet is read again without a line of it."""
-LARGEST: Final = 100_000
-"""A longer sheet, in characters, is not read again."""
-
-_heading = re.compile(r"(answers|student)\b", re.IGNORECASE).match
-_student_line = re.compile(r"(students?\s*:\s+)(\S.*?)\s*(\s#.*)?", re.IGNORECASE).fullmatch
-_name = re.compile(r"\s*([^\s:=\[{][^\s:=]*)").match
-
-
-class Broken(Struct, frozen=True):
-    """A line that is left out: the name at its beginning, and what is wrong with it."""
-
-    name: ScalarNode
-    complaint: Complaint
-
-
-class Salvaged(Struct, frozen=True):
-    """What could be read, what was left out for it, and what was mended by the way."""
-
-    root: Node
-    broken: list[Broken]
-    mended: list[Complaint]
-
-
-def salvaged(text: str) -> Salvaged | None:
-    """The sheet without the lines that break it; None where there is no such sheet.
-
-    Headings, the student's name and indentation, which hold no answer, are mended; a line with an
-    answer is left out, with what is below it.
-    """
-    if len(text) > LARGEST:
-        return None
-    lines = [_with_quoted_name(line) for line in split_lines(text)]
-    mended: list[Complaint] = []
-    broken: list[Broken] = []
-    for slip in slips(lines):
-        if _holds_no_answer(slip, lines):
-            lines[slip.line - 1] = slip.mended
-            mended.append(slip.complaint)
-    for _ in range(MOST_BROKEN):
-        complaints = Complaints()
-        root = tree_of("\n".join(lines), complaints)
-        if root is not None:
-            return Salvaged(root, broken, mended) if _is_sheet(root) else None
-        found = [_broken(complaint, lines) for complaint in complaints.found[:MOST_BROKEN]]
-        if any(each is None for each in found):
-            return None
-        for each in found:
-            assert each is not None
-            broken.append(each)
-            _leave_out(lines, each.name.line)
-    return None
-
-
-def _with_quoted_name(line: str) -> str:
-    """The line with the student's name in quotes, which `Ann: 12` and `@ann` need."""
-    found = _student_line(line)
-    if found is None or isinstance(tree_of(line, Complaints()), MapNode):
-        return line
-    quoted = found[2].replace("'", "''")
-    return f"{found[1]}'{quoted}'"
-
-
-def _holds_no_answer(slip: Slip, lines: list[str]) -> bool:
-    line = lines[slip.line - 1]
-    return "\t" in line[: _indent(line)] or bool(_heading(line.strip()))
-
-
-def _broken(complaint: Complaint, lines: list[str]) -> Broken | None:
-    """The line that a complaint is about; None where nothing is known of it, or it is a heading."""
-    number = _owner(complaint.mark.line, lines)
-    match = _name(lines[number - 1]) if number else None
-    if match is None or _heading(match[1]):
-        return None
-    return Broken(ScalarNode(match[1], "plain", number, match.start(1) + 1), complaint)
-
-
-def _owner(number: int, lines: list[str]) -> int:
-    """The line with the name of the quantity that a line is a row of; 0 where there is none."""
-    number = min(number, len(lines))
-    while number and lines[number - 1].lstrip()[:1] in ("", "-", "[", "]"):
-        number -= 1
-    return number
-
-
-def _leave_out(lines: list[str], number: int) -> None:
-    """Empties a line, and those that are indented further below it."""
-    indent = _indent(lines[number - 1])
-    lines[number - 1] = ""
-    for position in range(number, len(lines)):
-        if lines[position].strip() and _indent(lines[position]) <= indent:
-            return
-        lines[position] = ""
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _is_sheet(root: Node) -> bool:
-    return isinstance(root, MapNode) and any(
-        name.strip().casefold() == "answers" for name in root.entries
-    )

@@ -171,14 +171,16 @@ class _Reader(Struct):
     # Text ---------------------------------------------------------------------------------------
 
     def _text(self, node: ScalarNode) -> Shape:
-        text = node.text
+        text = behind_working(node.text)
         if (plain := without_brackets(in_square_brackets(text))) != text:
             return self._text(replace(node, text=plain))
         if _simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
             return ()
         self._refuse(refuse_quotes, text, node.mark)
-        rows = list(lines_of(node)) or [(text.strip(), node.inside)]
+        rows = [(behind_working(row), mark) for row, mark in lines_of(node)] or [
+            (text.strip(), node.inside)
+        ]
         if len(rows) > 1 or node.style == "block" or ";" in text:
             shapes = [
                 self._row(_split(row, mark), mark, (at,)) for at, (row, mark) in enumerate(rows)
@@ -205,7 +207,7 @@ class _Reader(Struct):
             raise UnreadableError("there are far more entries here than the quantity has", mark)
 
     def _cell(self, text: str, mark: Mark) -> Typed | None:
-        text = without_type(text)
+        text = behind_working(without_type(text))
         if (simple := _simple(text)) is not None:
             return Typed(text, *simple)
         if text.strip() in MISSING:
@@ -221,6 +223,16 @@ class _Reader(Struct):
         if self.budget.expressions < 0:
             message = f"more than {MOST_EXPRESSIONS:,} entries of this sheet are not plain decimals"
             raise UnreadableError(message, mark, "decimals, such as 0.6667")
+
+
+_relation = re.compile(r"(?<![<>!])={1,2}|[≈≅≃→]|->|^\s*~(?=\s*[-+.\d])").split
+
+
+def behind_working(text: str) -> str:
+    """What is stated behind the working: 1.46 of `2 * 0.73 = 1.46`; of several entries all."""
+    *working, last = _relation(text)
+    apart = any("," in part or ";" in part or "\n" in part for part in working)
+    return text if apart or not working or not last.strip() else last.strip()
 
 
 def _split(text: str, mark: Mark) -> list[tuple[str, int]]:
