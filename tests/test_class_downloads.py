@@ -132,3 +132,27 @@ def test_a_problem_in_the_place_of_a_command() -> None:
     result = CliRunner().invoke(main, ["homework.yaml"])
     assert result.exit_code == 2
     assert "backprop solve homework.yaml" in result.output
+
+
+@pytest.mark.parametrize("name", ["blank.txt", "blank.yaml.txt", "Blank.YML.TXT"])
+def test_a_sheet_that_an_editor_saved_as_text_is_read(folder: Path, name: str) -> None:
+    place = folder / "class" / "Dora_14_assignsubmission_file_"
+    place.mkdir()
+    (place / name).write_text("# a form\nstudent:\nAnswers:\n  Z1 = [1, 0]\n", encoding="utf-8")
+    (place / "readme.txt").write_text("The answers are: in blank.txt\n")
+    (place / "notes.md").write_text("answers:\n  Z1: [1, 0]\n")
+    words = ["check", str(folder / "problem.yaml"), str(folder / "class"), "--format", "json"]
+    done = CliRunner().invoke(main, words)
+    found = {one["student"]: one for one in json.loads(done.stdout)["submissions"]}
+    assert found["Dora"]["results"][0]["verdict"] == "correct"
+    assert "readme.txt: text" in done.stderr
+    assert "notes.md: text" in done.stderr
+    assert name not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["anna.txt", "anna.yaml.txt", "anna.csv.txt"])
+def test_whose_it_is_stands_before_all_endings(folder: Path, name: str) -> None:
+    (folder / name).write_text("answers:\n  Z1: [1, 0]\n", encoding="utf-8")
+    words = ["check", str(folder / "problem.yaml"), str(folder / name), "--format", "json"]
+    (found,) = json.loads(CliRunner().invoke(main, words).stdout)["submissions"]
+    assert (found["student"], found["error"]) == ("anna", None)

@@ -4,6 +4,7 @@ of a text that is no YAML what is left without the lines that break it."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
@@ -40,6 +41,8 @@ from backprop_cli.problem.typed_numbers import printable, shown
 MAX_SHEET: Final = 2_000_000
 """The largest answer file that is read, in bytes."""
 
+AS_TEXT: Final = ".txt"
+"""What editors put behind the name of a sheet."""
 _FRACTION = "=1/2 for a fraction, or ' before it"
 _ONE_ARRAY: Final = b"\x93NUMPY"
 LONGEST_STUDENT: Final = 400
@@ -85,6 +88,8 @@ def unusable(file: str, message: str) -> Sheet:
 def stem(file: str) -> str:
     """Whose sheet it is, where it does not say so: the file's name without its ending."""
     name = os.path.basename(file)  # noqa: PTH119  # of a hundred thousand files
+    if name.casefold().endswith(AS_TEXT):
+        name = re.sub(r"(?i)(\.(ya?ml|json|csv))?\.txt$", ".txt", name)
     dot = name.rfind(".")
     return _clean(name[:dot] if 0 < dot < len(name) - 1 else name) or "?"
 

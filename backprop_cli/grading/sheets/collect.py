@@ -6,7 +6,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from errno import ENOENT
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +15,8 @@ from msgspec import Struct
 
 from backprop_cli.errors import UserError, refusal
 from backprop_cli.grading.report_data import Note, Sheet
-from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
-from backprop_cli.grading.sheets.class_tables import Table, class_table
+from backprop_cli.grading.sheets.answer_files import AS_TEXT, MAX_SHEET, unusable
+from backprop_cli.grading.sheets.rows_as_files import of_table, read_row, table_of
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.problem.problem_file import read_up_to, zip_errors
 
@@ -63,7 +62,7 @@ def read_answers(path: str) -> bytes | Sheet:
     try:
         if archive_of(path) is not None:
             return read_member(path, most + 1)
-        return read_up_to(path, most + 1) if _table_of(path) is None else _read_row(path)
+        return read_up_to(path, most + 1) if table_of(path) is None else read_row(path)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
@@ -75,7 +74,7 @@ def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
     if not archive and not os.path.isdir(path):
         if not os.path.lexists(path):
             raise refusal("there is no such file or folder", source=path)
-        return _of_table(path) or [path]
+        return of_table(path) or [path]
     before = len(left)
     files = list(_in_archive(path, left) if archive else _below(path, problem, left))
     if not files:
@@ -125,10 +124,27 @@ def _sheet(path: str, left: list[Unread]) -> Iterator[str]:
     name = os.path.basename(path)
     if name in OF_PLATFORMS:
         return
-    if name.casefold().endswith(ENDINGS):
-        yield from _of_table(path) or [path]
+    if name.casefold().endswith(ENDINGS) or _is_sheet_as_text(path):
+        yield from of_table(path) or [path]
     else:
         left.append(unread(path))
+
+
+_heads_answers = re.compile(rb"(?im)^[ \t]*answers[ \t]*:").search
+_HEAD: Final = 4_000
+"""In so many bytes of a text its heading is looked for."""
+
+
+def _is_sheet_as_text(path: str) -> bool:
+    """Whether it is a sheet that an editor has put `.txt` behind, `sheet.yaml.txt`."""
+    if not path.casefold().endswith(AS_TEXT):
+        return False
+    try:
+        inside = archive_of(path) is not None
+        head = read_member(path, _HEAD) if inside else read_up_to(path, _HEAD)
+    except OSError:
+        return False
+    return _heads_answers(head) is not None
 
 
 def _in_archive(path: str, left: list[Unread]) -> Iterator[str]:
@@ -160,48 +176,6 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 
 def _wanted(name: str) -> bool:
     return not name.startswith(".") and name not in _NOT_SHEETS
-
-
-# Tables of a class --------------------------------------------------------------------------------
-
-
-_A_TABLE: Final = ".csv"
-_OPEN_TABLES: Final = 4
-
-
-def _of_table(path: str) -> list[str]:
-    """A sheet for each row of a table of a class, behind the table's own path; none elsewhere."""
-    table = _table(path) if path.casefold().endswith(_A_TABLE) else None
-    lines = table.students if table is not None else ()
-    return [f"{path}{os.sep}{line}{_A_TABLE}" for line in lines]
-
-
-def _table_of(path: str) -> str | None:
-    """The table that a path leads into; None where it leads into none."""
-    folder = os.path.dirname(path)
-    return folder if folder.casefold().endswith(_A_TABLE) and os.path.isfile(folder) else None
-
-
-def _read_row(path: str) -> bytes:
-    folder, name = os.path.split(path)
-    line, table = name.partition(".")[0], _table(folder)
-    found = table.sheet(int(line)) if table is not None and line.isdecimal() else None
-    if found is None:
-        raise FileNotFoundError(ENOENT, "there is no such row in this table")
-    return found
-
-
-def _table(path: str) -> Table | None:
-    try:
-        now = os.stat(path)
-        return _read_table(path, now.st_mtime_ns, now.st_size) if now.st_size <= MAX_SHEET else None
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=_OPEN_TABLES)
-def _read_table(path: str, _changed: int, _size: int) -> Table | None:
-    return class_table(read_up_to(path, MAX_SHEET))
 
 
 # Archives -----------------------------------------------------------------------------------------
