@@ -732,7 +732,7 @@ def test_any_lines_make_a_sheet(lines: list[tuple[str, str]]) -> None:
 
 
 def test_folders_are_walked_in_the_order_of_names(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.JSON", "sub/c.csv", "d.yml", "e.txt", ".hidden.yaml", "problem.yaml"):
+    for name in ("b.yaml", "a.JSON", "sub/c.csv", "d.yml", "e.md", ".hidden.yaml", "problem.yaml"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("answers: {L: 1}")

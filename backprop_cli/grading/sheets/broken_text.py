@@ -26,6 +26,8 @@ def with_colons(text: str, known: Quantities) -> tuple[str, int]:
     Without a quantity before an `=` it stays as it is, and the first is 0. Else no entry keeps its
     dash: some have one, or all.
     """
+    if "=" not in text and "≈" not in text:
+        return text, 0
     lines = split_lines(text)
     first = 0
     for number, line in enumerate(lines, 1):

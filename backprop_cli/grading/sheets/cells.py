@@ -178,9 +178,9 @@ class _Reader(Struct):
             self.cells[()] = self._item(node)
             return ()
         self._refuse(refuse_quotes, text, node.mark)
-        rows = [(behind_working(row), mark) for row, mark in lines_of(node)] or [
-            (text.strip(), node.inside)
-        ]
+        rows = list(lines_of(node)) or [(text.strip(), node.inside)]
+        if len(_relation(text)) > 1:
+            rows = [(behind_working(row), mark) for row, mark in rows]
         if len(rows) > 1 or node.style == "block" or ";" in text:
             shapes = [
                 self._row(_split(row, mark), mark, (at,)) for at, (row, mark) in enumerate(rows)
@@ -207,12 +207,13 @@ class _Reader(Struct):
             raise UnreadableError("there are far more entries here than the quantity has", mark)
 
     def _cell(self, text: str, mark: Mark) -> Typed | None:
-        text = behind_working(without_type(text))
+        text = without_type(text)
         if (simple := _simple(text)) is not None:
             return Typed(text, *simple)
         if text.strip() in MISSING:
             return None
         self._pay(mark)
+        text = behind_working(text)
         try:
             return Typed(text.strip(), _number(text), _unit(text))
         except NumberError as error:
