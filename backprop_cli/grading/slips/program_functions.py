@@ -263,8 +263,8 @@ def other_losses(case: Case) -> Iterator[Change]:
                 for count in sorted({1, *case.counts, *sizes_in(case, Sym(prediction))}):
                     yield "other-loss", op("div", value, num(count))
         return
-    target = dict(case.compared).get(case.by or "")
-    if target is None or case.by is None:
+    target = dict(case.compared).get(case.by)
+    if target is None:
         return
     for value in _losses(case, case.by, target):
         found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
@@ -281,7 +281,7 @@ def others_penalties(case: Case) -> Iterator[Change]:
         for term in addends(step.expr) if step is not None and other != case.by else ():
             names = {name for name in symbols(term) if case.sizes.names.get(name) != ()}
             if names == {other}:
-                own = substitute(rewrite(term, _alone), {other: Sym(case.by or "")})
+                own = substitute(rewrite(term, _alone), {other: Sym(case.by)})
                 yield "term-added", op("add", case.expr, own)
 
 
