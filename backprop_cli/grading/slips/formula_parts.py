@@ -14,7 +14,6 @@ from backprop_cli.algebra.expr import (
     Expr,
     Num,
     Op,
-    Option,
     Place,
     Sym,
     num,
@@ -242,8 +241,7 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
         return
     others: tuple[int | None, ...] = (0, 1) if node.axis is None else (1 - node.axis, None)
     for other in others:
-        options: dict[str, Option] = {**dict(node.options), "axis": other}
-        yield "wrong-axis", op(node.name, *node.args, **options)
+        yield "wrong-axis", node.with_options(axis=other)
 
 
 # Quantities --------------------------------------------------------------------------------------

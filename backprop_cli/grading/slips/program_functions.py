@@ -118,8 +118,7 @@ def _other_constants(node: Op) -> Iterator[Change]:
         own = node.option(name)
         moved = (own * 10, own / 10) if isinstance(own, int | float) else ()
         for value in (*values, *moved) if own is not None else ():
-            options = {**dict(node.options), name: value}
-            yield "wrong-constant", op(node.name, *node.args, **options)
+            yield "wrong-constant", node.with_options(**{name: value})
 
 
 def _other_sides(node: Op) -> Iterator[Change]:
@@ -127,8 +126,7 @@ def _other_sides(node: Op) -> Iterator[Change]:
     below = node.option("below", 0)
     if node.name == "switch" and isinstance(below, int | float) and below:
         for value in (-below, 1 / below, below / 10, below * 10):
-            options = {**dict(node.options), "below": value}
-            yield "wrong-constant", op(node.name, *node.args, **options)
+            yield "wrong-constant", node.with_options(below=value)
 
 
 def _of_sign(node: Op) -> Iterator[Change]:
