@@ -407,8 +407,8 @@ EACH = (
     Loosened(
         "a unit that has reached its flat end may be alive",
         JUDGING + "equivalent_ways.py",
-        '"at": 0}',
-        '"at": 1}',
+        "with_options(at=0)",
+        "with_options(at=1)",
         STEPS,
     ),
     Loosened(

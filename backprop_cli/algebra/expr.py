@@ -45,6 +45,10 @@ class Op(Struct, frozen=True, gc=False):
                 return value
         return default
 
+    def with_options(self, **options: Option) -> Op:
+        """The same with other constants; those that are None are left out."""
+        return op(self.name, *self.args, **{**dict(self.options), **options})
+
     @property
     def axis(self) -> int | None:
         """The axis along which it is applied; None where it goes over everything, or has none."""

@@ -7,7 +7,7 @@ in the table: `xtimes`, `softmax_share` and `softmax_jacobian`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -110,7 +110,7 @@ def _computed(
     return careful(found[0], {}), tuple(found[1].names)
 
 
-def applied(node: Op, args: list[Array]) -> Array:
+def applied(node: Op, args: Sequence[Array]) -> Array:
     """The value of a node whose arguments have these."""
     return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
 

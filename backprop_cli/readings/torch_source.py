@@ -122,7 +122,7 @@ def _max(source: TorchSource, node: Op) -> Code:
     (x,) = node.args
     if not source.rank(x):
         return source.code(x)
-    is_tied = source.may_be_zero(op("sub", x, Op("max", (x,), _kept(node))))
+    is_tied = source.may_be_zero(op("sub", x, Op("max", (x,), node.with_options(keep=1).options)))
     if tie == "shared" or not is_tied:  # of which there is always one
         return _reduced("amax")(source, node)
     text, axis = source.tensor(x), node.option("axis")
@@ -141,10 +141,6 @@ def _max_pool(source: TorchSource, node: Op) -> Code:
     if tie == "shared":  # as PyTorch does here
         return _call("torch.amax", windows, "dim=-1")
     return _call(source.helper("largest_along"), windows, "-1", "False", repr(tie))
-
-
-def _kept(node: Op) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted({**dict(node.options), "keep": 1}.items()))
 
 
 def _axes(node: Op) -> tuple[str, str]:

@@ -280,8 +280,8 @@ def _by_output(node: Op, output: Sym, part: Expr) -> Expr | None:
     if argument == part.args[0]:
         return None
     flat = node.name in _FLAT and part.name == "switch"
-    options = {**dict(part.options), "at": 0} if flat else dict(part.options)
-    return Op(part.name, (argument, *part.args[1:]), tuple(sorted(options.items())))
+    kept = part.with_options(at=0) if flat else part
+    return Op(part.name, (argument, *part.args[1:]), kept.options)
 
 
 def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:

@@ -55,7 +55,7 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
         yield from differences(case, case.by, targets[case.by])
     for one in applied(case):
         user, node = one.user.name, one.node
-        if user not in targets or node.args != (Sym(case.by or ""),):
+        if user not in targets or node.args != (Sym(case.by),):
             continue
         for fused in differences(case, user, targets[user]):
             yield fused
@@ -129,7 +129,7 @@ def _a_step_off(case: Case, names: Iterable[str], step: int) -> dict[str, str]:
 
 def _inputs_shifted(case: Case) -> Iterator[Expr]:
     """The same where the slope in between is right: only what the weights are multiplied by."""
-    own = Sym(case.by or "")
+    own = Sym(case.by)
 
     def moved(node: Expr, step: int) -> Expr | None:
         match node:
@@ -153,7 +153,7 @@ def _inputs_shifted(case: Case) -> Iterator[Expr]:
 def stop_ignored(case: Case) -> Iterator[Expr]:
     """What comes back where nothing is held fixed."""
     definitions = case.model.definitions.values()
-    if case.by is None or not any(uses(expr, "stop_gradient") for expr in definitions):
+    if not case.by or not any(uses(expr, "stop_gradient") for expr in definitions):
         return
     found = _as_if_moved(case, case.by, {})
     if found is not None:
@@ -270,7 +270,7 @@ def path_lost(case: Case) -> Iterator[Expr]:
 
 def _consumers_lost(case: Case) -> Iterator[Expr]:
     """Any proper part of the consumers of a quantity left out, or one use within a consumer."""
-    if case.by is None or case.step.phase != "backward":
+    if not case.by or case.step.phase != "backward":
         return
     try:
         found = [found for _, found in right_shares(case)]
@@ -303,7 +303,7 @@ def _some_of(paths: LongSum, count: int) -> Iterator[Expr]:
 def _one_lost(case: Case, flat: Sequence[Expr]) -> Iterator[Expr]:
     """All uses but one."""
     if len(flat) > LONG:
-        seed = case.model.seeds.get(case.by or "")
+        seed = case.model.seeds.get(case.by)
         terms = LongSum([*flat, *([] if seed is None else [seed])])
         yield from (terms.without(k) for k in range(len(flat)))
         return

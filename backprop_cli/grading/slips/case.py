@@ -140,9 +140,9 @@ class Case(Struct, frozen=True):
         return frozenset(sizes - {1})
 
     @property
-    def by(self) -> str | None:
-        """The name a gradient of the target is taken by; None for other quantities."""
-        return self.model.gradient_by(self.step.id)
+    def by(self) -> str:
+        """The name a gradient of the target is taken by; of other quantities nothing."""
+        return self.model.gradient_by(self.step.id) or ""
 
     @property
     def by_parameter(self) -> bool:

@@ -14,7 +14,6 @@ from backprop_cli.algebra.expr import (
     Expr,
     Num,
     Op,
-    Option,
     Place,
     Sym,
     num,
@@ -128,7 +127,7 @@ def _of_product(case: Case, node: Op) -> Iterator[Change]:
         if node.name == "mul" or (node.name == "matmul" and case.shape(kept) == case.shape(node)):
             yield slip, kept
         yield from ((slip, instead(other)) for other in _in_its_place(case, lost))
-        if case.by is None or not isinstance(lost, Op):
+        if not case.by or not isinstance(lost, Op):
             continue
         if lost.name in ACTIVATIONS:  # δ ⊙ c for δ ⊙ tanh(c)
             yield "activation-omitted", instead(lost.args[0])
@@ -143,7 +142,7 @@ def _of_product(case: Case, node: Op) -> Iterator[Change]:
 def _of_two_numbers(case: Case, node: Op) -> Iterator[Change]:
     """One of two numbers lost which a gradient has as one: 2/3 of 3.4318/3, from 1.7159 · 2/3."""
     match node:
-        case Op("mul", (Num(whole), rest)) if case.by is not None:
+        case Op("mul", (Num(whole), rest)) if case.by:
             numbers = case.kept("numbers", lambda: _numbers(case))
             for one in numbers:
                 if abs(whole / one) in numbers:
@@ -168,7 +167,7 @@ def _left_out(case: Case, lost: Expr) -> str:
     if names & case.upstreams:
         return case.gradient_lost
     name = plain_name(untransposed(lost))
-    of_weights = case.by is not None and case.by in case.model.trained
+    of_weights = case.by in case.model.trained
     is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
     return "input-left-out" if is_input else "factor-left-out"
 
@@ -242,8 +241,7 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
         return
     others: tuple[int | None, ...] = (0, 1) if node.axis is None else (1 - node.axis, None)
     for other in others:
-        options: dict[str, Option] = {**dict(node.options), "axis": other}
-        yield "wrong-axis", op(node.name, *node.args, **options)
+        yield "wrong-axis", node.with_options(axis=other)
 
 
 # Quantities --------------------------------------------------------------------------------------
@@ -297,7 +295,7 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     model = case.model
     if case.by in model.trained and case.step.phase == "backward":
         yield "upstream-left-out", ones(Sym(case.by))  # what a bias is multiplied by, if anything
-    if case.by is not None and case.step.phase == "backward":
+    if case.by and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():
             if id in case.asked:  # else it would come from the very gradient that is wrong
@@ -317,7 +315,7 @@ def _other_quantities(case: Case) -> Iterator[Change]:
 def _from_right_gradient(case: Case, name: str) -> Expr:
     """An update worked out in the head, from a gradient that was right before it was written."""
     expr = case.inlined(case.steps[name].expr)
-    change = change_id(case.by or "")
+    change = change_id(case.by)
     if change in symbols(expr):
         expr = substitute(expr, {change: case.inlined(case.steps[change].expr)})
     return substitute(expr, {case.step.id: case.expr})

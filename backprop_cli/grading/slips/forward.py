@@ -316,7 +316,7 @@ def windows_side_by_side(case: Case) -> Iterator[Expr]:
         usual = {"stride": node.option("size", 2) if node.name in _POOLS else 1, "dilation": 1}
         for name, far in usual.items():
             if node.option(name, far) != 1:
-                close = op(node.name, *node.args, **{**dict(node.options), name: 1})
+                close = node.with_options(**{name: 1})
                 yield put(case.expr, place, op("at", close, index=index))
 
 

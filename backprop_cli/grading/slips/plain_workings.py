@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Place, Sym, put, symbols
-from backprop_cli.calculus.stable import function_of
+from backprop_cli.calculus.stable import applied
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import each
@@ -62,7 +62,7 @@ class Values:
         if node.name in _ONLY_GRADED:
             low, high = BOUNDS[node.name](*map(point, args), **dict(node.options))
             return (low + high) / 2
-        return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
+        return applied(node, args)
 
 
 class Numbers(Mapping[str, Array]):

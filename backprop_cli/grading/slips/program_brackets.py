@@ -284,8 +284,8 @@ def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
 def operators(node: Op) -> Iterator[Change]:
     """One of + − · / for another; < for >."""
     if node.name == "switch":
-        sides = {"below": node.option("above", 1), "above": node.option("below", 0)}
-        yield "operator-exchanged", op("switch", *node.args, **{**dict(node.options), **sides})
+        below, above = node.option("below", 0), node.option("above", 1)
+        yield "operator-exchanged", node.with_options(below=above, above=below)
     if node.name in SUMS | _FACTORS:
         for name in sorted((SUMS | _FACTORS) - {node.name}):
             if {name, node.name} != SUMS:  # that is a sign, and is tried as one

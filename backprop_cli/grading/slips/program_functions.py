@@ -118,8 +118,7 @@ def _other_constants(node: Op) -> Iterator[Change]:
         own = node.option(name)
         moved = (own * 10, own / 10) if isinstance(own, int | float) else ()
         for value in (*values, *moved) if own is not None else ():
-            options = {**dict(node.options), name: value}
-            yield "wrong-constant", op(node.name, *node.args, **options)
+            yield "wrong-constant", node.with_options(**{name: value})
 
 
 def _other_sides(node: Op) -> Iterator[Change]:
@@ -127,8 +126,7 @@ def _other_sides(node: Op) -> Iterator[Change]:
     below = node.option("below", 0)
     if node.name == "switch" and isinstance(below, int | float) and below:
         for value in (-below, 1 / below, below / 10, below * 10):
-            options = {**dict(node.options), "below": value}
-            yield "wrong-constant", op(node.name, *node.args, **options)
+            yield "wrong-constant", node.with_options(below=value)
 
 
 def _of_sign(node: Op) -> Iterator[Change]:
@@ -263,8 +261,8 @@ def other_losses(case: Case) -> Iterator[Change]:
                 for count in sorted({1, *case.counts, *sizes_in(case, Sym(prediction))}):
                     yield "other-loss", op("div", value, num(count))
         return
-    target = dict(case.compared).get(case.by or "")
-    if target is None or case.by is None:
+    target = dict(case.compared).get(case.by)
+    if target is None:
         return
     for value in _losses(case, case.by, target):
         found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
@@ -281,7 +279,7 @@ def others_penalties(case: Case) -> Iterator[Change]:
         for term in addends(step.expr) if step is not None and other != case.by else ():
             names = {name for name in symbols(term) if case.sizes.names.get(name) != ()}
             if names == {other}:
-                own = substitute(rewrite(term, _alone), {other: Sym(case.by or "")})
+                own = substitute(rewrite(term, _alone), {other: Sym(case.by)})
                 yield "term-added", op("add", case.expr, own)
 
 

@@ -67,7 +67,7 @@ def collapsed(case: Case) -> Iterator[Expr]:
     """Several steps back in one: ŷ − y behind an output, and the three terms of a norm."""
     targets = dict(case.compared)
     for one in applied(case):
-        if one.user.name in targets and one.node.args == (Sym(case.by or ""),):
+        if one.user.name in targets and one.node.args == (Sym(case.by),):
             yield from differences(case, one.user.name, targets[one.user.name])
             yield from _weighted(case, op("sub", Sym(one.user.name), Sym(targets[one.user.name])))
     for way, name in _through_a_norm(case):

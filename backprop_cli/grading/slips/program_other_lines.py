@@ -165,7 +165,7 @@ def _all_unfinished(case: Case) -> Iterator[Change]:
 
 def _terms_left(case: Case) -> Iterator[Change]:
     """What the loop carried from another step, too: not set to 0, or a loop the wrong way round."""
-    if case.step.phase != "backward" or step_of(case.by or "") is None:
+    if case.step.phase != "backward" or step_of(case.by) is None:
         return
     terms: dict[Expr, None] = {}
     for step in case.steps.values():
@@ -207,7 +207,7 @@ def _steps_of(case: Case, base: str) -> list[int]:
 def others_slopes(case: Case) -> Iterator[Change]:
     """∂L/∂h times h itself, or times a slope of ReLU, sigmoid or tanh, behind any function of z."""
     z = case.by
-    if z is None or case.step.phase != "backward" or not case.step.shape:
+    if not z or case.step.phase != "backward" or not case.step.shape:
         return
     for h, expr in case.model.definitions.items():
         g = case.model.gradient(h) if z in symbols(expr) and _is_of(case, expr, z) else ""

@@ -170,8 +170,8 @@ def _other_winners(node: Op) -> Iterator[Change]:
     if node.name == "to_winners":
         g, x = node.args
         yield "wrong-activation-derivative", Op(node.name, (g, op("neg", x)), node.options)
-        options = {name: value for name, value in node.options if name != "at_tie"}
-        yield "wrong-activation-derivative", op("mul", op("to_windows", g, **options), x)
+        options = node.with_options(at_tie=None).options
+        yield "wrong-activation-derivative", op("mul", Op("to_windows", (g,), options), x)
 
 
 def _windows_left_out(node: Op) -> Iterator[Change]:

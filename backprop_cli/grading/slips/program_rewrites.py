@@ -119,7 +119,7 @@ def keepdims_lost(case: Case) -> Iterator[Expr]:
 
 def overwritten(case: Case) -> Iterator[Expr]:
     """One path's gradient alone: each that comes is put in the place of what was there."""
-    if case.by is None or case.step.phase != "backward":
+    if not case.by or case.step.phase != "backward":
         return
     yield from rows_of_tables.overwritten(case)
     yield from _uses_overwritten(case)

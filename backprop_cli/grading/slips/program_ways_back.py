@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Op, addends, op
-from backprop_cli.calculus.stable import function_of
+from backprop_cli.algebra.expr import Op, addends
+from backprop_cli.calculus.stable import applied
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.plain_workings import Part, WrongArray
 from backprop_cli.operations.pooling import pool_of
@@ -35,9 +34,9 @@ class _Back(Struct, frozen=True):
     def node(self) -> Op:
         return self.part.node
 
-    @property
-    def function(self) -> Callable[..., Array]:
-        return partial(function_of(self.node), **dict(self.node.options))
+    def picture(self, g: Array) -> Array:
+        """What these gradients of windows give."""
+        return applied(self.node, (g, *self.others))
 
 
 def _ways_back(array: WrongArray) -> Iterator[_Back]:
@@ -81,28 +80,28 @@ Reached: TypeAlias = "Callable[[Array], Array]"
 def _reached(back: _Back) -> Iterator[Reached]:
     """What a loop sets of a picture for one window: all of it, or its largest entry alone."""
     if back.node.name == "to_winners":
-        options = {name: value for name, value in back.node.options if name != "at_tie"}
-        yield partial(function_of(op("to_windows", *back.node.args[:1], **options)), **options)
-        yield lambda where: back.function(where, *back.others)
+        options = back.node.with_options(at_tie=None).options
+        yield lambda where: applied(Op("to_windows", back.node.args[:1], options), (where,))
+        yield back.picture
     else:
-        yield lambda where: back.function(where, *map(np.ones_like, back.others))
+        yield lambda where: applied(back.node, (where, *map(np.ones_like, back.others)))
 
 
 def _one_over_another(back: _Back, spots: Sequence[Any], reached: Reached) -> Array:
     """Each window's share put in the place of what was there."""
-    whole = np.zeros_like(back.function(back.g, *back.others))
+    whole = np.zeros_like(back.picture(back.g))
     for spot in spots:
         alone, where = np.zeros_like(back.g), np.zeros_like(back.g)
         alone[spot], where[spot] = back.g[spot], 1
         there = reached(where) != 0
-        whole[there] = back.function(alone, *back.others)[there]
+        whole[there] = back.picture(alone)[there]
     return whole
 
 
 def some_windows(array: WrongArray) -> bool:
     """What comes back from the first window, or row of windows, alone, or from the last."""
     return any(
-        back.part.explains(back.function(np.where(kept, back.g, 0), *back.others))
+        back.part.explains(back.picture(np.where(kept, back.g, 0)))
         for back in _ways_back(array)
         for kept in _ends(back)
     )
@@ -121,7 +120,7 @@ def _ends(back: _Back) -> Iterator[Array]:
 def one_entry_each(array: WrongArray) -> bool:
     """What belongs to all of a window, put where it begins; as it is, or so much of it."""
     for back in _ways_back(array):
-        picture = np.zeros_like(back.function(back.g, *back.others))
+        picture = np.zeros_like(back.picture(back.g))
         if back.node.name != "to_windows":
             continue
         corners: Any = (..., *(slice(None, None, back.stride),) * back.axes)
@@ -143,9 +142,9 @@ def side_by_side(array: WrongArray) -> bool:
 
 def _close_together(back: _Back, left_out: str) -> Array:
     """The picture as it comes back without the stride, or the dilation, in zeros behind it."""
-    right, how = back.function(back.g, *back.others), sliding(back.node, back.g.shape)
-    options = {**dict(back.node.options), left_out: 1, "padding": 0}
-    near = function_of(back.node)(back.g, *back.others, **options)
+    right, how = back.picture(back.g), sliding(back.node, back.g.shape)
+    close = back.node.with_options(**{left_out: 1, "padding": 0})
+    near = applied(close, (back.g, *back.others))
     sizes = [size + 2 * how.padding for size in right.shape[right.ndim - how.axes :]]
     wide = np.zeros((*right.shape[: right.ndim - how.axes], *sizes))
     there: Any = (..., *map(slice, near.shape[near.ndim - how.axes :]))
@@ -162,8 +161,7 @@ def cut_elsewhere(array: WrongArray) -> bool:
     g, k = map(array.of, expr.args)
     value, how = array.value, sliding(expr, g.shape)
     axes, padding = how.axes, how.padding
-    back = partial(function_of(expr), **{**dict(expr.options), "padding": 0})
-    whole = back(g, k)
+    whole = applied(expr.with_options(padding=0), (g, k))
     sizes = value.shape[value.ndim - axes :]
     room = [(0, 0)] * (whole.ndim - axes)  # beyond the last window there is nothing
     beyond = (
@@ -186,9 +184,8 @@ def one_filter(array: WrongArray) -> bool:
     if not (isinstance(expr, Op) and expr.name == "conv_transpose"):
         return False
     g, k = map(array.of, expr.args)
-    back = partial(function_of(expr), **dict(expr.options))
     filters = range(len(g) if g.ndim > sliding(expr, g.shape).axes else 0)
-    alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
+    alone = (applied(expr, (g[f : f + 1], k[f : f + 1])) for f in filters)
     return any(map(array.is_, alone))
 
 
@@ -209,7 +206,7 @@ def last_place_alone(array: WrongArray) -> bool:
         kept: Any = (..., *(end,) * axes)
         alone = np.zeros_like(g)
         alone[kept] = g[kept]
-        if array.is_(function_of(term)(*others, alone, **dict(term.options))):
+        if array.is_(applied(term, (*others, alone))):
             return True
     return False
 
@@ -224,14 +221,14 @@ def windows_side_by_side(array: WrongArray) -> bool:
 
 def _places_close_together(array: WrongArray, node: Op) -> Array:
     x, g = map(array.of, node.args)
-    options = {**dict(node.options), "stride": 1, "padding": 0}
     how = sliding(node, x.shape)
     reached = [
         size + own - 1
         for size, own in zip(g.shape[-how.axes :], array.value.shape[-how.axes :], strict=True)
     ]
     seen: Any = (..., *map(slice, reached))
-    return np.asarray(function_of(node)(pad(x, how.padding, how.axes)[seen], g, **options))
+    close = node.with_options(stride=1, padding=0)
+    return applied(close, (pad(x, how.padding, how.axes)[seen], g))
 
 
 def _of_pictures(array: WrongArray) -> Iterator[Op]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import permutations, product
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.quantity import quantity, step_of
-from backprop_cli.calculus.stable import function_of
+from backprop_cli.calculus.stable import applied
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.plain_workings import Part, Test, Values, WrongArray
 from backprop_cli.operations.convolutions import SLIDING
@@ -79,9 +78,9 @@ def padded_otherwise(array: WrongArray) -> bool:
     for part in array.parts(_CONV, _MOST_ENTRIES):
         (x, k), node = part.args, part.node
         how = sliding(node, x.shape)
-        slides = partial(function_of(node), **{**dict(node.options), "padding": 0})
+        close = node.with_options(padding=0)
         others = _padded(x, how.padding, how.axes) if how.padding else ()
-        if any(part.explains(slides(other, k)) for other in others):
+        if any(part.explains(applied(close, (other, k))) for other in others):
             return True
     return False
 

@@ -44,12 +44,9 @@ class Applied(Struct, frozen=True):
 
 def users(case: Case) -> list[User]:
     """All through which the name a gradient is by reaches the target, the last first."""
-    model, by, found = case.model, case.by, []
-    if by is None:
-        return []
-    for name, definition in reversed(list(model.definitions.items())):
-        upstream = upstream_of(case, name)
-        if upstream is not None and by in symbols(definition):
+    found = []
+    for name, definition in reversed(list(case.model.definitions.items())):
+        if case.by in symbols(definition) and (upstream := upstream_of(case, name)) is not None:
             found.append(User(name, definition, upstream))
     return found
 
@@ -77,7 +74,7 @@ def shares(
     stack: list[tuple[Expr, Expr, Expr]] = [(user.definition, user.upstream, Sym(user.name))]
     while stack:
         expr, g, result = stack.pop()
-        if expr == Sym(case.by or ""):
+        if expr == Sym(case.by):
             found.append(g)
         if not isinstance(expr, Op):
             continue
@@ -129,7 +126,7 @@ def added_up(case: Case) -> LongSum:
 
     def made() -> LongSum:
         parts = [_sum(uses) for _, uses in right_shares(case) if uses]
-        seed = case.model.seeds.get(case.by or "")
+        seed = case.model.seeds.get(case.by)
         return LongSum(parts if seed is None else [*parts, seed])
 
     return case.kept("added up", made)
@@ -141,7 +138,7 @@ def _sum(parts: Sequence[Expr]) -> Expr:
 
 def total(case: Case, parts: Sequence[Expr]) -> Expr:
     """Shares put together, with what reaches the name from outside."""
-    seed = case.model.seeds.get(case.by or "")
+    seed = case.model.seeds.get(case.by)
     return build.sum_of(parts, build.ZERO if seed is None else seed)
 
 

@@ -211,13 +211,12 @@ def _by_other_numbers(array: WrongArray, expr: Expr) -> Iterator[Expr]:
 def _other_rows(array: WrongArray, shift: int | None, node: Expr) -> Expr | None:
     """Rows so much further on; without `shift`, the first ones in their order."""
     match node:
-        case Op("at" | "place", (inner,)) if len(found := choices(node)) == 1:
-            shape = node.option("shape") if node.name == "place" else array.of(inner).shape
+        case Op("at" | "place" as name, (inner,)) if len(found := choices(node)) == 1:
+            shape = node.option("shape") if name == "place" else array.of(inner).shape
             rows, count = found[0], shape[0] if isinstance(shape, tuple) and shape else 0
         case _:
             return None
     if not isinstance(rows, list) or not isinstance(count, int) or count <= 1:
         return None
     moved = [k if shift is None else row + shift for k, row in enumerate(rows)]
-    other = tuple(row % count for row in moved)
-    return op(node.name, inner, **{**dict(node.options), "index": ((other,),)})
+    return node.with_options(index=((tuple(row % count for row in moved),),))
