@@ -98,6 +98,30 @@ _raised = partial(
 )
 """The number of a layer as courses raise it."""
 
+_LATEX: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r"\\(?:math\w+|boldsymbol|bm|vec|text)\s*\{(\w+)\}", r"\1"),
+        (r"\\(?:left|right)\b\s*|[$]|\\[,;]", ""),
+        (r"\\[dt]?frac\s*\{(.{1,20})\}\s*\{(?=\s*(?:\\partial|d))(.{1,40})\}", r"\1/\2"),
+        (r"\\nabla\s*_\s*(?:\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}|(\w))\s*\w*", r"d\1\2"),
+        (r"\\partial\s*|\\nabla\s*", "d"),
+        (r"\\(?:hat|widehat)\s*\{?\s*(\w+)\s*\}?", r"\1hat"),
+        (r"\\(delta|alpha|beta|gamma|mu|sigma|theta)\b\s*", r"\1"),
+        (r"_\s*\{(\w+)\}", r"_\1"),
+        (r"\s*/\s*", "/"),
+    )
+)
+
+
+def plain_spelling(name: str) -> str:
+    """W2 for W^{(2)}, and dL/dW2 for \\frac{\\partial L}{\\partial W^{(2)}}."""
+    if "\\" in name and len(name) <= 2 * _LONGEST:
+        for pattern, instead in _LATEX:
+            name = pattern.sub(instead, name)
+    return _raised(lambda found: found[2] or found[3], name.strip())
+
+
 _separate = partial(re.split, r"[\s,;]+(?![^\[]*\])")
 """Names by themselves that stand in one text; an index has commas, too."""
 
@@ -111,7 +135,7 @@ def _read(
 ) -> Reference:
     if (name := text.strip()) in known:
         return Reference(name)
-    if (plain := _raised(lambda found: found[2] or found[3], name)) != name:
+    if (plain := plain_spelling(name)) != name:
         with suppress(UnknownIdError):  # else it is the name as it was typed that is unknown
             return _read(plain, known, gradient_of, aliases)
     name, places = typed_entry(name)

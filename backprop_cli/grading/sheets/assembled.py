@@ -15,7 +15,7 @@ from backprop_cli.grading.program_names import meant
 from backprop_cli.grading.quantities import Quantities, Unknown
 from backprop_cli.grading.report_data import Answer, Index, Shape, Typed
 from backprop_cli.grading.sheets.cells import Budget, UnreadableError, indices, read_cells
-from backprop_cli.problem.ids import Reference
+from backprop_cli.problem.ids import Reference, plain_spelling
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import printable, shown
 
@@ -109,6 +109,7 @@ class Collector(Struct):
         """
         if len(self._unknown) >= MOST_REMARKS or self._named(text) is not None:
             return None
+        text = plain_spelling(text)
         found, pair = meant(text, self.known), typed_derivative(text)
         if not isinstance(found, Reference) or (pair and pair[0] in _ANYTHING):
             return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("name", "row", "column", "value")
 _PAIR = ("name", "value")
 _ALSO = {
-    **dict.fromkeys(("quantity", "id", "answer", "symbol"), "name"),
+    **dict.fromkeys(("quantity", "id", "symbol"), "name"),
     **dict.fromkeys(("number", "result"), "value"),
     **dict.fromkeys(("i", "r"), "row"),
     **dict.fromkeys(("col", "j", "c"), "column"),
@@ -65,6 +65,9 @@ def take_rows(
     columns: tuple[str, ...] | None = None
     for number, cells in enumerate(rows):
         if number == 0 and (columns := _header([cell.text for cell in cells])) is not None:
+            if "value" not in columns:
+                message = "no column of this table says that it has the values"
+                return Complaint(message, cells[0].mark, _FORM)
             continue
         if not commas:
             cells[1:] = map(_with_points, cells[1:])
@@ -120,11 +123,17 @@ def _delimiter(line: tuple[int, str], collector: Collector) -> str | None:
 
 def _header(cells: list[str]) -> tuple[str, ...] | None:
     """The columns, in their order, where the first line says them."""
-    names = tuple(cell.casefold().strip() for cell in cells)
-    if names[0] == "name" or {"name", "value"} <= set(names):
-        return names
-    here = tuple(_ALSO.get(name, name) for name in names)
-    return here if {"name", "value"} <= set(here) <= set(COLUMNS) else None
+    names = [cell.casefold().strip() for cell in cells]
+    if {"name", "value"} <= set(names):
+        return tuple(names)
+    here = [_ALSO.get(name, name) for name in names]
+    others = [place for place, name in enumerate(here) if name not in COLUMNS and name]
+    for wanted in ("name", "value"):  # an answer is either
+        if wanted not in here and len(others) == 1:
+            here[others[0]] = wanted if wanted == "value" or names[others[0]] == "answer" else ""
+    if names[0] == "name":
+        return tuple(here)
+    return tuple(here) if {"name", "value"} <= set(here) <= set(COLUMNS) else None
 
 
 def _cells(number: int, line: str, delimiter: str) -> Iterator[ScalarNode]:
