@@ -131,10 +131,10 @@ class Model(Struct, frozen=True, dict=True):
         """The id of the gradient with respect to `name`."""
         return derivative_id(self.gradient_of, name)
 
-    def gradient_by(self, id: str) -> str | None:
-        """The name that a gradient of the target is taken by; None where the id is none."""
+    def gradient_by(self, id: str) -> str:
+        """The name that a gradient of the target is taken by; nothing where the id is none."""
         found = quantity(id)
-        return found.by if found.by and found.name == self.gradient_of else None
+        return found.by if found.name == self.gradient_of else ""
 
     def axes(self, name: str) -> tuple[str, ...]:
         """What the axes of a forward quantity run over."""

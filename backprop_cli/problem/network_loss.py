@@ -188,14 +188,14 @@ def penalty_term(
 ) -> Expr:
     """λ·½ΣW² or λΣ|W|, or both of them, each λ by what `weights` calls it."""
     parts = []
-    if "l2" in weights:
-        parts.append(_of_squares(penalty, weights["l2"], penalised, samples))
-    if "l1" in weights:
-        sizes = build.sum_of(op("sum", op("abs", part)) for part in penalised)
-        factor: Expr = Sym(weights["l1"])
+    for key, weight in weights.items():
+        factor: Expr = Sym(weight)
+        if key == "l2" and penalty.form == "half":
+            factor = build.div(factor, num(2))
         if penalty.divided_by_samples and samples:
             factor = build.div(factor, build.size(samples))
-        parts.append(op("mul", factor, sizes))
+        sizes = (op("pow", one, num(2)) if key == "l2" else op("abs", one) for one in penalised)
+        parts.append(op("mul", factor, build.sum_of(op("sum", one) for one in sizes)))
     return parts[0] if len(parts) == 1 else op("add", *parts)
 
 
@@ -213,16 +213,6 @@ def _free(name: str, taken: Collection[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _of_squares(penalty: Penalty, weight: str, penalised: list[Expr], samples: Size | None) -> Expr:
-    squares = build.sum_of(op("sum", op("pow", part, num(2))) for part in penalised)
-    factor: Expr = Sym(weight)
-    if penalty.form == "half":
-        factor = build.div(factor, num(2))
-    if penalty.divided_by_samples and samples:
-        factor = build.div(factor, build.size(samples))
-    return op("mul", factor, squares)
 
 
 def check_names(penalty: Penalty, known: list[str], complaints: Complaints) -> None:

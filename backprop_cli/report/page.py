@@ -87,8 +87,7 @@ def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
 
 def _row(result: Result, settings: Settings) -> tuple[str, ...]:
     words = wording.VERDICTS[result.verdict]
-    where = wording.line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
-    phrase = escape(wording.verdict_phrase(result) + (f" ({where})" if where else ""))
+    phrase = escape(wording.phrase_and_line(result))
     told = "".join(
         f"<dt>{escape(label)}</dt><dd>{_code(text) if label in _CODE_LABELS else escape(text)}</dd>"
         for label, text in facts(result, settings)

@@ -73,12 +73,8 @@ def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[Renderab
 def _verdict(result: Result, names: int, scores: int, settings: Settings) -> Table:
     words = wording.VERDICTS[result.verdict]
     sign = words.plain_sign if settings.ascii else words.sign
-    where = wording.line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
-    phrase = (
-        f"{wording.verdict_phrase(result)} ({where})" if where else wording.verdict_phrase(result)
-    )
     head = [(f"{sign} {result.id}", names + 2), (wording.points(result), scores)]
-    return beside(head, phrase, style=words.style)
+    return beside(head, wording.phrase_and_line(result), style=words.style)
 
 
 # A class -------------------------------------------------------------------------------------

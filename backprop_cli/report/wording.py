@@ -190,6 +190,12 @@ def line_of(mark: Mark | None) -> str:
     return f"line {mark.line}" if mark and mark.line else ""
 
 
+def phrase_and_line(result: Result) -> str:
+    """The words of a verdict, and where a mistake stands."""
+    where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
+    return verdict_phrase(result) + (f" ({where})" if where else "")
+
+
 def of_students(submissions: Sequence[Submission]) -> tuple[str, str, str, str]:
     """The headings above the sheets of a class."""
     wrong = any(one.first_wrong for one in submissions)

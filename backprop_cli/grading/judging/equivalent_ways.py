@@ -75,7 +75,7 @@ def fused_first(model: Model, formulas: Formulas) -> Formulas:
 def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> Iterator[Expr]:
     for expr in exprs:
         yield expr
-        yield from otherwise_grouped(expr, is_gradient=model.gradient_by(id) is not None)
+        yield from otherwise_grouped(expr, is_gradient=bool(model.gradient_by(id)))
         for other in chain(
             _softmax_ways(model, id, expr),
             _slope_ways(model, id, expr),
@@ -122,8 +122,7 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
 
 def _value_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """The value h itself for what it is made of: -G ⊙ h ⊙ d where h = w ⊙ exp(-d²/2)."""
-    by = model.gradient_by(id)
-    users = consumers(model, by) if by is not None else []
+    users = consumers(model, model.gradient_by(id))
     if len(users) > _MOST_USERS:
         return
     plain = Folded[Expr](lambda leaf: leaf, _with_number_first)
@@ -164,7 +163,7 @@ def _with_number_first(node: Op, args: list[Expr]) -> Expr:
 
 def _mean_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """What comes to a mean without the path through the variance, on which Σ (x - μ) = 0 stands."""
-    by = model.gradient_by(id) or ""
+    by = model.gradient_by(id)
     match model.definitions.get(by):
         case Op("mean", (Sym(x),)):
             rest = _without_deviations(expr, x, by)
@@ -193,7 +192,7 @@ def _variance_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
 
     Or Σ g (x - μ) over 2 √(σ² + ε)³.
     """
-    for user in consumers(model, model.gradient_by(id) or ""):
+    for user in consumers(model, model.gradient_by(id)):
         match model.definitions[user]:
             case Op("div", (deviation, Op("sqrt", (variance,)))):
                 for divided in (_by_power, _by_root):
@@ -287,12 +286,12 @@ def _by_output(node: Op, output: Sym, part: Expr) -> Expr | None:
 def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """Through a softmax without its written-out Jacobian, and with its blocks in a batch."""
     by = model.gradient_by(id)
-    users = consumers(model, by) if by is not None else []
+    users = consumers(model, by)
     if len(users) != 1 or model.gradient(users[0]) not in symbols(expr):
         return
     definition = model.definitions[users[0]]
     for node in _summands(definition):
-        if isinstance(node, Op) and node.name == "softmax" and node.args == (Sym(by or ""),):
+        if isinstance(node, Op) and node.name == "softmax" and node.args == (Sym(by),):
             output = Sym(users[0]) if node == definition else node
             yield from through_softmax(node, output, Sym(model.gradient(users[0])))
 

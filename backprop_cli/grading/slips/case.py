@@ -142,7 +142,7 @@ class Case(Struct, frozen=True):
     @property
     def by(self) -> str:
         """The name a gradient of the target is taken by; of other quantities nothing."""
-        return self.model.gradient_by(self.step.id) or ""
+        return self.model.gradient_by(self.step.id)
 
     @property
     def by_parameter(self) -> bool:
