@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format import stray
@@ -39,7 +41,7 @@ from backprop_cli.problem.file_format.records import (
 )
 from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE, VARY
 from backprop_cli.problem.ids import taken
-from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Values
+from backprop_cli.problem.problem_data import Convention, Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name, plain_name, unprimed
 from backprop_cli.problem.text.other_keys import nearest
@@ -134,6 +136,8 @@ def _problem(given: Given) -> Problem:
     loss = values.get("loss")
     if loss is not None and loss.function.name == "none":
         values["loss"] = None
+    if given.has("convention") and ("convention" in given.meant or "convention" not in values):
+        values["convention"] = replace(given.get("convention", Convention()), oriented=False)
     for key, names in _TYPED_AS.items():
         if given.has(key) and key not in values:  # said to be these, which are not missing as well
             unread = Values(None, given.value_at(key))

@@ -14,7 +14,7 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import Choice, Field, Numbers, Schema, unexpected
 from backprop_cli.problem.problem_data import Text
-from backprop_cli.problem.text.other_keys import folded, nearest, told_apart
+from backprop_cli.problem.text.other_keys import LONGEST, folded, nearest, told_apart
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
@@ -102,16 +102,24 @@ def _put_in(example: str | None, name: str, key: Key, node: Node) -> str | None:
     part = re.match(rf"[^[]*?\b{re.escape(name)}: (?P<said>[^[,{{}}]+)", example or "")
     if example is None or part is None or not isinstance(node, ScalarNode) or "`" in example:
         return None
+    said = _meant_value(name, key, node)
+    return None if said is None else example[: part.start("said")] + said + example[part.end() :]
+
+
+def _meant_value(name: str, key: Key, node: ScalarNode) -> str | None:
+    """What is written for a key, or the one word that it was meant for; None if it takes neither."""
     key.field.read(node, name, trial := Complaints())
-    return (
-        None if trial.found else example[: part.start("said")] + node.text + example[part.end() :]
-    )
+    if not trial.found:
+        return node.text
+    known = key.field.names if isinstance(key.field, Choice) else ()
+    return next((word for word in known if word == trial.found[0].instead), None)
 
 
 class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data.
 
-    `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead;
+    `meant` are keys that people bring from elsewhere, alone or `with:value`, with the key, or the
+    line, to write instead;
     `owned` are keys of records of another type, with the types that have them. `by_form` says what
     to write for a value that shows what it is, whatever it is called.
     """
@@ -225,7 +233,8 @@ class Record(Struct, Generic[T], frozen=True):
         text = entry.key.text
         if (shown_by_form := self.by_form(entry.value)) is not None:
             return shown_by_form
-        spelt = (text, text.casefold(), folded(text))
+        said = entry.value.text if isinstance(entry.value, ScalarNode) else ""
+        spelt = (folded(f"{text}:{said}"[: 2 * LONGEST]), text, text.casefold(), folded(text))
         meant = next((self.meant[spelling] for spelling in spelt if spelling in self.meant), None)
         if meant in self.keys:
             return meant
