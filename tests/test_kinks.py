@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -369,3 +370,21 @@ def test_a_corner_that_no_convention_names_is_told_of(
 def test_the_slope_of_huber_has_no_corner_of_its_own_in_the_loss() -> None:
     problem = {"values": {"x": [1, 2]}, "equations": ["L = sum(huber(x))"]}
     assert "corner" not in run(problem)
+
+
+@pytest.mark.parametrize("c", [[0.2, 0.5], [0.2, 0.1]])
+def test_a_length_of_what_floats_leave_of_0_is_at_its_kink(c: list[float]) -> None:
+    """0.3 − 0.1 − 0.2 is 2.8e-17 by floats and 0 by fractions; 1 − 0.5 − 0.1 is 0.4 by both."""
+    first = Fraction("0.3") - Fraction("0.1") - Fraction("0.2")
+    left = [first, Fraction("0.5") - Fraction(str(c[1]))]
+    exact = float(sum(each * each for each in left)) ** 0.5
+    found = backprop.load(
+        f"""
+values: {{a: [0.3, 1], b: [0.1, 0.5], c: {c}}}
+equations:
+  - L = 2 * norm(a - b - c)
+"""
+    ).solve()
+    assert found["L"] == pytest.approx(2 * exact, abs=1e-15 * (exact > 0))
+    slope = [2 * float(each) / exact if exact else 0 for each in left]
+    assert found["dL/da"].tolist() == pytest.approx(slope, abs=1e-15)

@@ -14,7 +14,7 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.fitted_arrays import fitted, upstream
-from backprop_cli.problem.ids import NAMED, names_said
+from backprop_cli.problem.ids import NAMED, loss_gradient_of, names_said
 from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
 from backprop_cli.problem.network_loss import penalty_term, penalty_weights
 from backprop_cli.problem.problem_data import Penalty, Problem
@@ -226,6 +226,9 @@ def _start(read: Equations, target: str | None) -> _Start:
 
 
 def _complain_of_target(read: Equations, target: str) -> None:
+    lefts = (each.text.text.partition("=")[0].strip() for each in read.stated)
+    if "upstream" in read.lost or any(map(loss_gradient_of, (*read.given, *lefts))):
+        return  # what it starts from is there, in the wrong place
     asked = read.problem.differentiate
     mark = asked.mark if asked else _mark_of(read, target)
     shape = described(read.shapes[target])

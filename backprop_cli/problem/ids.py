@@ -29,6 +29,7 @@ from backprop_cli.algebra.quantity import (
 )
 from backprop_cli.errors import HintedError
 from backprop_cli.operations.updates import Terms
+from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.typed_numbers import shown
 
 _delta = partial(re.fullmatch, r"(?:delta|δ)_?(\d+)", flags=re.IGNORECASE)
@@ -227,6 +228,23 @@ def _by_the_loss(
 
 def _is_loss(name: str) -> bool:
     return name in _LOSSES or name.casefold() in _LOSS_WORDS
+
+
+def loss_gradient_of(text: str) -> str | None:
+    """The quantity whose gradient of a loss `text` is: h of ∂L/∂h or dE/dh."""
+    of, by = typed_derivative(text) or ("", "")
+    return by if _is_loss(of) and is_name(by) else None
+
+
+def said_of_gradient(text: str, value: str = "") -> tuple[str, str] | None:
+    """What to say of a gradient where something is given or defined, and what to write instead."""
+    if (by := loss_gradient_of(text)) is None:
+        return None
+    are_numbers = value[:1] == "["
+    given = f"upstream: {{{by}: {value if are_numbers else '…'}}}"
+    if not are_numbers:
+        given = f"{given} for one that is given, or leave it out: it follows from the model"
+    return f"{shown(text)} is a gradient, and no name of a value or an equation", given
 
 
 def _of_others(id: str, spellings: set[str], known: Collection[str]) -> bool:

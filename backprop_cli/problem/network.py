@@ -36,6 +36,8 @@ def network(
     shapes alone will do, and their sizes may be letters.
     """
     net = _begun(problem, complaints, chosen, numbers)
+    if not problem.convention.oriented:
+        net.guessed.update(range(len(net.layers) + 1))
     for number in range(1, len(net.layers) + 1):
         if fits_pictures(net, number):
             add_layer(net, number)

@@ -72,7 +72,10 @@ class Kinks(Struct, frozen=True):
 
 
 class Convention(Struct, frozen=True):
-    """The conventions of the file, defaults filled in; `stated` are the keys that it has."""
+    """The conventions of the file, defaults filled in; `stated` are the keys that it has.
+
+    `oriented`: what it says of how a layer is written could be read.
+    """
 
     affine: Literal["W x + b", "W^T x + b", "x W + b", "x W^T + b"] = "W x + b"
     bias: Literal["separate", "first", "last"] = "separate"
@@ -85,6 +88,7 @@ class Convention(Struct, frozen=True):
     convolution: Literal["cross-correlation", "flipped"] = "cross-correlation"
     log: Literal["natural", "2", "10"] = "natural"
     stated: frozenset[str] = frozenset()
+    oriented: bool = True
 
     @property
     def rows(self) -> bool:

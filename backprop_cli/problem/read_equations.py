@@ -15,7 +15,7 @@ from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.padded_pooling import opened
 from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.operations.worked_out import in_steps, with_named_arguments
-from backprop_cli.problem.ids import taken
+from backprop_cli.problem.ids import said_of_gradient, taken
 from backprop_cli.problem.model import Equation, letters_of, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import ForEach, Problem, Text, kinks
@@ -174,8 +174,10 @@ def _complain_of_form(read: Equations, text: Text) -> None:
     instead = "z = W @ x + b"
     if sign and not right.startswith("=") and left.strip():
         name = left.strip()
-        message = f"{shown(name)} cannot be the name of a quantity"
-        instead = _name_meant(name) or "a letter, then letters, digits and underscores, such as z1"
+        message, instead = said_of_gradient(name, right.strip()) or (
+            f"{shown(name)} cannot be the name of a quantity",
+            _name_meant(name) or "a letter, then letters, digits and underscores, such as z1",
+        )
     else:
         message = "an equation is a name, `=` and a formula"
     read.complaints.add(message, text.mark, instead)

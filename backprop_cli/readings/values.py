@@ -98,7 +98,9 @@ def _compiled(expr: Expr) -> Function:
 def _has_kink(name: str) -> bool:
     """Whether it matters to an operation that what is 0 by hand is 0."""
     entry = TABLE.get(name)
-    return name in ("switch", "sign") or (entry is not None and entry.kink is not None)
+    return name in ("switch", "sign", "norm", "sqrt", "ratio") or (
+        entry is not None and entry.kink is not None
+    )
 
 
 def _at_a_kink(arg: Expr) -> Function:

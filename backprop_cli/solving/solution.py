@@ -138,7 +138,7 @@ def convention(model: Model) -> dict[str, object]:
     """The conventions in force, as the outputs state them."""
     said: Convention = model.problem.convention
     found: dict[str, object] = asdict(said)
-    del found["stated"]
+    del found["stated"], found["oriented"]
     found["kinks"] = {
         key.replace("_", "-") if key == "leaky_relu" else key: value
         for key, value in asdict(said.kinks).items()

@@ -110,7 +110,8 @@ def _convention(given: Given) -> Convention:
         values["indices"] = int(values["indices"])
     kinks = given.entries.get("kinks")
     own = kinks.value.entries if kinks and isinstance(kinks.value, MapNode) else ()
-    return Convention(**values, stated=frozenset((*given.entries, *own)))
+    oriented = all(key in values or not given.has(key) for key in ("affine", "bias"))
+    return Convention(**values, stated=frozenset((*given.entries, *own)), oriented=oriented)
 
 
 _DEFAULT = Convention()
@@ -118,7 +119,9 @@ CONVENTION = Record(
     "`convention`",
     {
         "affine": Key(
-            Choice(("W x + b", "W^T x + b", "x W + b", "x W^T + b"), _affine),
+            Choice(
+                ("W x + b", "W^T x + b", "x W + b", "x W^T + b"), _affine, other_keys.ORIENTATIONS
+            ),
             "how a layer is written; x W means that samples are rows",
             default=_DEFAULT.affine,
         ),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format import stray
@@ -38,12 +40,12 @@ from backprop_cli.problem.file_format.records import (
     Record,
 )
 from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE, VARY
-from backprop_cli.problem.ids import taken
-from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Values
+from backprop_cli.problem.ids import loss_gradient_of, said_of_gradient, taken
+from backprop_cli.problem.problem_data import Convention, Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name, plain_name, unprimed
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, read_tree
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, read_tree
 from backprop_cli.problem.typed_numbers import shown
 
 
@@ -83,12 +85,22 @@ def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complain
         if (first := plain.setdefault(plain_name(name), name)) != name:
             message = f"{shown(name)} and {shown(first)} are one name to a program"
             complaints.add(message, text.mark, "a name of its own")
-        if not is_name(name):
+        if (gradient := said_of_gradient(name)) is not None:
+            complaints.add(gradient[0], text.mark, gradient[1])
+        elif not is_name(name):
             message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
             complaints.add(message, text.mark, unprimed(name))
         elif (why := taken(name)) is not None:
             complaints.add(why[0], text.mark, why[1])
     return found
+
+
+def _from_outside(found: Mapping[str, tuple[Text, Values]], *_: object) -> Any:
+    """What `upstream` gives, of h for h and for ∂L/∂h."""
+    return {
+        name: (Text(loss_gradient_of(name) or text.text, text.mark), values)
+        for name, (text, values) in found.items()
+    }
 
 
 LABELS = Record(
@@ -134,6 +146,8 @@ def _problem(given: Given) -> Problem:
     loss = values.get("loss")
     if loss is not None and loss.function.name == "none":
         values["loss"] = None
+    if given.has("convention") and ("convention" in given.meant or "convention" not in values):
+        values["convention"] = replace(given.get("convention", Convention()), oriented=False)
     for key, names in _TYPED_AS.items():
         if given.has(key) and key not in values:  # said to be these, which are not missing as well
             unread = Values(None, given.value_at(key))
@@ -146,6 +160,7 @@ def _problem(given: Given) -> Problem:
 def _lost(given: Given) -> Iterator[str]:
     """The words of `values` and `shapes` that came to nothing, and of equations complained of."""
     wrong = {complaint.mark.line for complaint in given.complaints.found}
+    yield from given.meant.keys() & {"upstream"}
     for key in ("values", "shapes", "equations"):
         entry = given.entries.get(key)
         if entry is None:
@@ -165,8 +180,11 @@ def _lost(given: Given) -> Iterator[str]:
 _ONLY_LAYERS_HAVE = frozenset({"weights", "activation", "units"})
 
 
-def _as_layer(node: Node) -> str | None:
-    """What to write for a layer that stands under a name of its own, such as `hidden`."""
+def _by_form(entry: Entry) -> str | None:
+    """What to write for a layer under a name of its own, such as `hidden`, and for a gradient."""
+    if gradient := said_of_gradient(entry.key.text):
+        return gradient[1]
+    node = entry.value
     is_layer = isinstance(node, MapNode) and not _ONLY_LAYERS_HAVE.isdisjoint(node.entries)
     return other_keys.A_LAYER if is_layer else None
 
@@ -235,7 +253,12 @@ PROBLEM = Record(
         "loss": Key(LOSS, "the loss", default="none"),
         "penalty": Key(PENALTY, "what large weights cost"),
         "upstream": Key(
-            NamedOf(Numbers(deepest=4), "a mapping from quantities to numbers", "{Yhat: [1, 0]}"),
+            Made(
+                NamedOf(
+                    Numbers(deepest=4), "a mapping from quantities to numbers", "{Yhat: [1, 0]}"
+                ),
+                _from_outside,
+            ),
             "given gradients",
         ),
         "update": Key(UPDATE, "how parameters change"),
@@ -252,7 +275,7 @@ PROBLEM = Record(
     _problem,
     "keys such as `x: [1, 0]`, one a line",
     other_keys.OF_PROBLEM,
-    by_form=_as_layer,
+    by_form=_by_form,
 )
 
 
@@ -298,7 +321,10 @@ def _check_model(given: Given) -> None:
         given.complaints.add(message, given.mark, instead)
     stated = [key for key in models if key in given.entries]  # not what another key stands for
     for other in stated[1:]:
-        given.complain(other, f"`{other}` and `{stated[0]}` exclude each other", "one of the two")
+        instead = "one of the two"
+        if other == "gradients":
+            instead += "; `upstream` for the gradient of an output that is given"
+        given.complain(other, f"`{other}` and `{stated[0]}` exclude each other", instead)
     if models == ["layers"]:
         for key in ("values", *_OF_EQUATIONS[1:]):
             if given.has(key):
@@ -377,5 +403,6 @@ def stated_quantities(problem: Problem) -> Iterator[str]:
     for number, layer in enumerate(problem.layers or (), 1):
         yield from (id for id, _ in stated_parameters(number, layer))
     yield from problem.values
-    yield from (derivative_id("L", name) for name in (*problem.gradients, *problem.upstream))
+    from_outside = [text.text for text, _ in problem.upstream.values()]
+    yield from (derivative_id("L", name) for name in (*problem.gradients, *from_outside))
     yield from problem.update.state if problem.update is not None else ()

@@ -14,7 +14,7 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import Choice, Field, Numbers, Schema, unexpected
 from backprop_cli.problem.problem_data import Text
-from backprop_cli.problem.text.other_keys import folded, nearest, told_apart
+from backprop_cli.problem.text.other_keys import LONGEST, folded, nearest, told_apart
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
@@ -93,7 +93,7 @@ _joined = partial(re.fullmatch, r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)")  # {
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def _shows_nothing(_: Node) -> None:
+def _shows_nothing(_: Entry) -> None:
     return None
 
 
@@ -102,18 +102,26 @@ def _put_in(example: str | None, name: str, key: Key, node: Node) -> str | None:
     part = re.match(rf"[^[]*?\b{re.escape(name)}: (?P<said>[^[,{{}}]+)", example or "")
     if example is None or part is None or not isinstance(node, ScalarNode) or "`" in example:
         return None
+    said = _meant_value(name, key, node)
+    return None if said is None else example[: part.start("said")] + said + example[part.end() :]
+
+
+def _meant_value(name: str, key: Key, node: ScalarNode) -> str | None:
+    """What is written for a key, or the word of its own that is meant; None if it takes none."""
     key.field.read(node, name, trial := Complaints())
-    return (
-        None if trial.found else example[: part.start("said")] + node.text + example[part.end() :]
-    )
+    if not trial.found:
+        return node.text
+    known = key.field.names if isinstance(key.field, Choice) else ()
+    return next((word for word in known if word == trial.found[0].instead), None)
 
 
 class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data.
 
-    `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead;
+    `meant` are keys that people bring from elsewhere, alone or `with:value`, with the key, or the
+    line, to write instead;
     `owned` are keys of records of another type, with the types that have them. `by_form` says what
-    to write for a value that shows what it is, whatever it is called.
+    to write for an entry that shows what it is.
     """
 
     called: str
@@ -122,7 +130,7 @@ class Record(Struct, Generic[T], frozen=True):
     example: str | None = None
     meant: Mapping[str, str] = NOTHING
     owned: Mapping[str, str] = NOTHING
-    by_form: Callable[[Node], str | None] = _shows_nothing
+    by_form: Callable[[Entry], str | None] = _shows_nothing
     words: ClassVar[str] = "a mapping (`key: value`)"
 
     @property
@@ -223,9 +231,10 @@ class Record(Struct, Generic[T], frozen=True):
     def _instead(self, entry: Entry) -> str | None:
         """What was probably meant by a key that there is not."""
         text = entry.key.text
-        if (shown_by_form := self.by_form(entry.value)) is not None:
+        if (shown_by_form := self.by_form(entry)) is not None:
             return shown_by_form
-        spelt = (text, text.casefold(), folded(text))
+        said = entry.value.text if isinstance(entry.value, ScalarNode) else ""
+        spelt = (folded(f"{text}:{said}"[: 2 * LONGEST]), text, text.casefold(), folded(text))
         meant = next((self.meant[spelling] for spelling in spelt if spelling in self.meant), None)
         if meant in self.keys:
             return meant
@@ -248,8 +257,12 @@ class Record(Struct, Generic[T], frozen=True):
         if isinstance(inner := key.field, Record):
             text = entry.key.text
             name = text if text in inner.keys else inner.meant.get(folded(text), "")
-            key = inner.keys.get(name)
-        return (_put_in(meant, name, key, entry.value) if key else None) or meant
+            if not name:
+                return meant
+            taken = [name] if name in inner.keys and f"{name}:" in (meant or "") else inner.keys
+            put = (_put_in(meant, each, inner.keys[each], entry.value) for each in taken)
+            return next(filter(None, put), meant)
+        return _put_in(meant, name, key, entry.value) or meant
 
     def _further_in(self, entry: Entry, *, sure: bool) -> str | None:
         """The line with this key in the record of this one that has it.

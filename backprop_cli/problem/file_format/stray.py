@@ -69,7 +69,17 @@ def _unwrap(
         said = ", ".join(f"{key}: …" for key in inside)
         complaints.add(message, entry.key.mark, f"{said}, a line each")
         del node.entries[name]
-        node.entries = {**inside, **node.entries}
+        node.entries = _both(inside, node.entries, complaints)
+
+
+def _both(
+    first: Mapping[str, Entry], second: Mapping[str, Entry], complaints: Complaints
+) -> dict[str, Entry]:
+    """The keys of two places together; what stands in both is said to be there twice."""
+    for name in first.keys() & second.keys():
+        later = max(first[name].key.mark, second[name].key.mark)
+        complaints.add(f"{shown(name)} is given twice", later, "one of the two")
+    return {**first, **second}
 
 
 def put_under_convention(node: MapNode, choices: Mapping[str, Key], complaints: Complaints) -> None:
@@ -206,9 +216,9 @@ def put_under_values(node: MapNode, keys: Set[str], complaints: Complaints) -> N
         names = first_of([shown(each.key.text) for each in alone], _MOST)
         message = f"the numbers of {names}, which equations use, belong under `values`"
         complaints.add(message, alone[0].key.mark, as_values(alone))
-    found = {each.key.text: each for each in alone} | _of_groups(groups, complaints)
-    if found:
-        values.value.entries = {**found, **values.value.entries}
+    by_name = {each.key.text: each for each in alone}
+    if found := _both(by_name, _of_groups(groups, complaints), complaints):
+        values.value.entries = _both(found, values.value.entries, complaints)
         node.entries["values"] = values
     for each in (*alone, *groups):
         del node.entries[each.key.text]
@@ -273,7 +283,9 @@ def _names(value: Node) -> Set[str]:
 def _of_groups(groups: Sequence[Entry], complaints: Complaints) -> dict[str, Entry]:
     """What stands in groups, where there are any, which is told once."""
     inside = [each.value.entries for each in groups if isinstance(each.value, MapNode)]
-    found = {name: entry for entries in inside for name, entry in entries.items()}
+    found: dict[str, Entry] = {}
+    for entries in inside:
+        found = _both(found, entries, complaints)
     if groups:
         named = listed([shown(each.key.text) for each in groups])
         message = f"numbers that equations use belong under `values`, not under {named}"

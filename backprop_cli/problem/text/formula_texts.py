@@ -72,6 +72,10 @@ def parsed(
     """
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
+    if used := _gradient_in(text.text, skip, scope):
+        gradient = f"{used[0]}(…)" if used["call"] else used[0]
+        complaints.add(_worked_out(gradient), moved(text.mark, used.start()), _IN_PLACE_OF_GRADIENT)
+        return None
     try:
         expr, places = parse_placed(text.text[skip:], how)
     except FormulaError as error:
@@ -85,6 +89,30 @@ def parsed(
         said, instead = scope.later.get(name) or _said_of(name, text.text[:place], scope)
         complaints.add(said, moved(text.mark, place), instead)
     return None if unknown else expr
+
+
+_gradient = re.compile(
+    r"(?<!\w)[d∂] ?(?P<of>\w*) ?/ ?[d∂] ?(?P<by>\w+)|∇\w*|(?<!\w)(?P<call>grad|gradient)(?=\()"
+)
+_gradient_name = re.compile(r"(?:d[^\W\d_]+_?d|grad_?|nabla_?)(?P<by>\w+)").fullmatch
+_IN_PLACE_OF_GRADIENT = (
+    "g = …, an equation with the formula of this gradient (`backprop derive` prints it), and g here"
+)
+
+
+def _gradient_in(text: str, start: int, scope: Scope) -> re.Match[str] | None:
+    """Where a formula uses a gradient, if no names that are known make it a quotient or a call."""
+    names = {*scope.known, *scope.later}
+    for found in _gradient.finditer(text, start):
+        of, by, call = found.group("of", "by", "call")
+        quotient = {f"d{of}", f"d{by}"}
+        if call not in names if call else by is None or (by in names and not quotient & names):
+            return found
+    return None
+
+
+def _worked_out(gradient: str) -> str:
+    return f"{shown(gradient)} is worked out from the equations, and no formula can use it"
 
 
 def _said_of(name: str, before: str, scope: Scope) -> tuple[str, str | None]:
@@ -101,6 +129,8 @@ def _said_of(name: str, before: str, scope: Scope) -> tuple[str, str | None]:
     if name == "e":
         return "`e` is not known here: it is no number", "exp(x) for e^x"
     known, stated = scope.known, scope.stated
+    if (gradient := _gradient_name(name)) and gradient["by"] in known:
+        return _worked_out(name), _IN_PLACE_OF_GRADIENT
     near = in_letters(name) if in_letters(name) in known else nearest(name, known)
     meant = f"; did you mean `{near}`?{told_apart(name)}" if near else ""
     ways = [listed(known), f"{stated}: {{{name}: …}}" if stated else None]

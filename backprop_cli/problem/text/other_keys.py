@@ -54,7 +54,13 @@ OF_PROBLEM: Final = _meant(
         "train: [W, b], and what it leaves out is given": "fixed frozen",
         "ask": "asked question questions want wanted show",
         "convention: {indices: 1}": "indices index",
-        "convention: {affine: W x + b}": "affine layout orientation",
+        "convention: {affine: W x + b}": (
+            "affine layout orientation weightlayout weightorientation weights:rows vectors "
+        ),
+        "convention: {affine: W^T x + b}": "weights:columns",
+        "convention: {affine: x W + b}": "vectors:rows vectors:row rowvectors batchfirst",
+        "convention: {jacobian: numerator}": "layout:numerator",
+        "convention: {jacobian: denominator}": "layout:denominator",
         "grading: {precision: {decimals: 3}}": "precision decimals digits tolerance",
         "grading: {points: {L: 1}}": "points marks",
         "a file of its own, for `backprop check`": "answers student solution",
@@ -159,7 +165,9 @@ OF_CONVENTION: Final = _meant(
     {
         "jacobian": "layout jacobians",
         "indices": "index indexbase base start countfrom",
-        "affine": "layer orientation weights form z",
+        "affine": "layer orientation weights form z layout:rows layout:columns weightlayout",
+        "affine: W x + b": "vectors:columns vectors:column columnvectors",
+        "affine: x W + b": "vectors:rows vectors:row rowvectors batchfirst",
         "bias_input": "biasvalue x0",
         "log": "logarithm logbase",
         "convolution": "conv kernel",
@@ -201,6 +209,12 @@ INPUTS: Final = _meant(
 )
 CONVOLUTIONS: Final = _meant(
     {"cross-correlation": "correlation crosscorrelated plain none", "flipped": "convolution turned"}
+)
+ORIENTATIONS: Final = _meant(
+    {
+        "W x + b": "row rows rowmajor rowwise unitsasrows unitsinrows",
+        "W^T x + b": "column columns columnmajor columnwise unitsascolumns unitsincolumns",
+    }
 )
 WHERE_BIAS_IS: Final = _meant(
     {"first": "start front top left begin 0", "last": "end bottom right", "separate": "none own"}
