@@ -20,7 +20,7 @@ from backprop_cli.classroom.variants import LEAST_SETS, LEAST_TRIES, MOST_TRIES,
 from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.lint.findings import lint
-from backprop_cli.problem.file_format.reading import stated_quantities
+from backprop_cli.problem.file_format.together import stated_quantities
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.typed_numbers import read_number

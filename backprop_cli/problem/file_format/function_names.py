@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import SAME, TABLE
+from backprop_cli.problem.file_format.composed_fields import ByKind
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -21,7 +22,7 @@ from backprop_cli.problem.file_format.fields import (
     Schema,
     unexpected,
 )
-from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.problem_data import TRAINED_SLOPE, Function
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.other_keys import nearest

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.composed_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     Boolean,
     Bounds,
@@ -22,7 +23,7 @@ from backprop_cli.problem.file_format.fields import (
     unexpected,
 )
 from backprop_cli.problem.file_format.function_names import ACTIVATION, ACTIVATIONS
-from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.layer_types.dense import DENSE
 from backprop_cli.problem.layer_types.in_steps import IN_STEPS
 from backprop_cli.problem.layer_types.layer_type import LayerType

@@ -12,6 +12,7 @@ from msgspec.structs import fields, replace
 
 from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.composed_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Boolean,
@@ -25,7 +26,7 @@ from backprop_cli.problem.file_format.fields import (
     unexpected,
 )
 from backprop_cli.problem.file_format.function_names import LOSS_NAMES
-from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.file_format.stray import as_equation
 from backprop_cli.problem.problem_data import (
     Convention,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaints, listed
 from backprop_cli.operations import updates
+from backprop_cli.problem.file_format.composed_fields import ByKind, ListOf, Made, NamedOf
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -19,15 +20,7 @@ from backprop_cli.problem.file_format.fields import (
     Numbers,
     Placed,
 )
-from backprop_cli.problem.file_format.records import (
-    ByKind,
-    Given,
-    Key,
-    ListOf,
-    Made,
-    NamedOf,
-    Record,
-)
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.problem_data import Digits, Grading, Interval, Rounding, Update
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.tree import Node

@@ -6,6 +6,7 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, symbols
 from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Mark
+from backprop_cli.problem.file_format.composed_fields import ListOf
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Choice,
@@ -14,7 +15,7 @@ from backprop_cli.problem.file_format.fields import (
     NumbersOrTrue,
 )
 from backprop_cli.problem.file_format.fields import Size as SizeField
-from backprop_cli.problem.file_format.records import Given, Key, ListOf, Record
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.fitted_arrays import (
     as_matrix,
     expected_inputs,

@@ -12,8 +12,9 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Size, described
+from backprop_cli.problem.file_format.composed_fields import ByKind
 from backprop_cli.problem.file_format.fields import Choice, Numbers
-from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.fitted_arrays import as_matrix, fan, oriented, product, weight_axes
 from backprop_cli.problem.layer_types.layer_type import LayerType, activated, dropped_at, put_out
 from backprop_cli.problem.model import Array
