@@ -228,37 +228,35 @@ def _behind_a_minus(node: Op) -> Iterator[Change]:
     """w − ηg + λw for w − η(g + λw), which is w − ηg − ηλw."""
     before, last = node.args
     taken = {one for sign, term in signed_terms(before) if sign < 0 for one in factors(term)}
-    parts = list(factors(last)) if node.name == "sub" else []
-    for k, factor in enumerate(parts if len(parts) > 1 else ()):
+    for factor, rest in _each_factor(last) if node.name == "sub" else ():
         if factor in taken:
-            yield "brackets-misplaced", op("add", before, _without(parts, k))
+            yield "brackets-misplaced", op("add", before, rest)
 
 
 def _of_all_terms(node: Op) -> Iterator[Change]:
     """p·(y·a + b) for (p·y)·a + b: one of several factors of a term, as one of the whole sum."""
     for position, arg in enumerate(node.args):
-        parts = list(factors(arg))
-        for k, factor in enumerate(parts if len(parts) > 2 else ()):
-            rest = put(node, (position,), _without(parts, k))
-            yield "brackets-misplaced", op("mul", factor, rest)
+        for factor, rest in _each_factor(arg, fewest=3):
+            yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
 
 
 def _of_the_other_term(case: Case, node: Op) -> Iterator[Change]:
     """λa + b for a + λb: a number that belongs to the other term."""
     for position, arg in enumerate(node.args):
-        parts = list(factors(arg))
-        for k, factor in enumerate(parts if len(parts) > 1 else ()):
+        for factor, others in _each_factor(arg):
             if case.shape(factor) == ():
                 shared = op("mul", op("sub", num(1), factor), node.args[1 - position])
                 yield "factor-added", put(node, (1 - position,), shared)
-                rest = put(node, (position,), _without(parts, k))
+                rest = put(node, (position,), others)
                 other = op("mul", factor, node.args[1 - position])
                 yield "brackets-misplaced", put(rest, (1 - position,), other)
 
 
-def _without(parts: Sequence[Expr], k: int) -> Expr:
-    """The product of all factors but one."""
-    return reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+def _each_factor(whole: Expr, fewest: int = 2) -> Iterator[tuple[Expr, Expr]]:
+    """Each factor of a product, and what is left of it."""
+    parts = list(factors(whole))
+    for k, factor in enumerate(parts if len(parts) >= fewest else ()):
+        yield factor, reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
 
 
 def _of_one_term(case: Case, node: Op) -> Iterator[Change]:
