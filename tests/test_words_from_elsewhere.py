@@ -151,3 +151,15 @@ def test_a_gradient_in_a_formula_is_told_what_to_write(formula: str, said: str) 
 def test_a_quotient_of_two_quantities_is_none() -> None:
     text = "values: {dL: 6, dx: 3, x: 1, d: 2}\nequations:\n  - r = dL/dx + d/d\n  - L = r * x\n"
     assert backprop.load(text).solve()["L"] == 3
+
+
+@pytest.mark.parametrize(("start", "range_"), [("h_1", "2..4"), ("h_0", "1..3")])
+def test_a_last_step_that_is_a_letter_is_told_with_the_first_that_stands_there(
+    start: str, range_: str
+) -> None:
+    """And nothing is said of h_T, which follows."""
+    (complaint,) = told(
+        f"values: {{w: 0.5, {start}: 0}}\nequations:\n  - for t in {range_[0]}..T:\n"
+        "    - h_t = tanh(w + h_{t-1})\n  - L = h_T\n"
+    )
+    assert complaint.instead == f"a whole number: {range_}"

@@ -97,7 +97,9 @@ def _add_steps(
             message = f"{shown(each.letter)} is {what}, and cannot count the steps as well"
             complaints.add(message, each.mark, "another letter")
         steps = steps[:1]
-    found.lost |= set() if steps else {*bases.values()}
+    if not steps:
+        ends = [text.text.strip() for text in (each.first, each.last)]
+        found.lost |= {*bases.values(), *(at_step(b, end) for b in bases.values() for end in ends)}
     for step in steps:
         taken = each.equations if step == steps[0] else bases
         running = {**found.lengths, each.letter: step}
@@ -124,8 +126,9 @@ def _given_at_each(over: OverTime, values: Sequence[str]) -> tuple[str, ...]:
 
 def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) -> range:
     """The steps; none, with a complaint, where they cannot be told."""
-    bounds = [_bound(text, complaints, lengths) for text in (each.first, each.last)]
-    first, last = bounds
+    first = _bound(each.first, complaints, lengths, "1..3")
+    example = "1..3" if first is None or first < 0 else f"{first}..{first + 2}"
+    last = _bound(each.last, complaints, lengths, example)
     if first is None or last is None:
         return range(0)
     if first < 0 or last < 0:
@@ -138,11 +141,13 @@ def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) ->
     return range(first, last + 1) if first <= last else range(first, last - 1, -1)
 
 
-def _bound(text: Text, complaints: Complaints, lengths: Mapping[str, int]) -> int | None:
+def _bound(
+    text: Text, complaints: Complaints, lengths: Mapping[str, int], example: str
+) -> int | None:
     try:
         return whole(text.text, lengths)
     except FormulaError as error:
-        complaints.add(error.message, moved(text.mark, error.offset), "a whole number: 1..3")
+        complaints.add(error.message, moved(text.mark, error.offset), f"a whole number: {example}")
         return None
 
 
