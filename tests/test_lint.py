@@ -250,3 +250,14 @@ def test_precision_is_that_of_the_numbers_shown(tmp_path: Path) -> None:
 def test_help_ends_in_an_example_of_its_own() -> None:
     shown = CliRunner().invoke(main, ["lint", "--help"], prog_name="backprop").stdout
     assert shown.rstrip().splitlines()[-1].strip().startswith("backprop lint problems/")
+
+
+def test_what_is_given_and_used_nowhere_is_told(tmp_path: Path) -> None:
+    text = (
+        "values: {h_0: 0.1, w: 0.5, u: 0.3, x_1: 1, x_2: 2}\n"
+        "equations: ['for t in 1..2: h_t = w * h_{t-1} + u * x_1', 'L = h_2^2']\n"
+    )
+    found = [f["id"] for f in findings(tmp_path, text) if f["kind"] == "unused"]
+    assert found == ["x_2"]
+    meant = text.replace("u * x_1", "u * x_t")
+    assert not [f for f in findings(tmp_path, meant) if f["kind"] == "unused"]

@@ -159,6 +159,21 @@ def test_what_is_written_once_is_what_is_written_out() -> None:
     assert_close(values_of(worked(written)), values_of(worked(by_hand)))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- for t in 1..2: h_t = tanh(w * h_{t-1} + x_t)",
+        "- 'for t in 1..2: h_t = tanh(w * h_{t-1} + x_t)'",
+        "- for t in 1..2:\n    - h_t = tanh(w * h_{t-1} + x_t)",
+    ],
+)
+def test_one_equation_may_stand_behind_its_range(line: str) -> None:
+    given = "values: {h_0: 0.5, w: -0.3, x_1: 0.7, x_2: 1.1}\n"
+    problem = backprop.load(f"{given}equations:\n  {line}\n  - L = h_2^2\n")
+    first = np.tanh(-0.15 + 0.7)
+    assert problem.solve()["h_2"] == pytest.approx(np.tanh(-0.3 * first + 1.1), rel=1e-12)
+
+
 def test_a_trace_knows_what_belongs_together() -> None:
     trace = worked(file_of(drawn(3, 3), EVERY_STEP.format(T=3)))
     assert trace.over_time == (OverTime("t", 1, 3, ("z", "h", "o", "p")),)

@@ -25,6 +25,7 @@ _HEADINGS = {
     "invisible": "Mistakes that change nothing here",
     "confused": "Mistakes that cannot be told from one another",
     "loss": "The loss",
+    "unused": "Given",
     "square": "Transposes",
     "symmetric": "Transposes",
     "relu": "Units",

@@ -44,6 +44,7 @@ def _asked(grader: Grader) -> list[str]:
 def _at_a_glance(grader: Grader, names: list[str], shown: Shown, kept: Kept) -> Iterator[Finding]:
     """What is seen in the values themselves, no slip being tried."""
     yield from kept("the loss", _remarks(grader))
+    yield from kept("what is given", _unused(grader))
     yield from kept("weights", _matrices(grader))
     yield from kept("units", _units(grader))
     yield from kept("kinks", _kinks(grader))
@@ -77,6 +78,19 @@ def _remarks(grader: Grader) -> Iterator[Finding]:
     for equation in grader.model.equations:
         if equation.remark is not None:
             yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
+
+
+def _unused(grader: Grader) -> Iterator[Finding]:
+    """What is given for nothing: an x_2 where every step says x_1."""
+    model = grader.model
+    if model.problem.equations is None:
+        return
+    formulas = [*(equation.expr for equation in model.equations), *model.seeds.values()]
+    used = {name for formula in formulas for name in symbols(formula)}
+    advice = "a formula with it, or leave it out"
+    for name in model.given:
+        if name not in used:
+            yield Finding("unused", name, "given, and no formula uses it", advice)
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:

@@ -32,6 +32,7 @@ Kind = Literal[
     "invisible",
     "confused",
     "equivalent",
+    "unused",
     "square",
     "symmetric",
     "relu",

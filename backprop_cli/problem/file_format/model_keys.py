@@ -39,7 +39,7 @@ from backprop_cli.problem.problem_data import (
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
 LONGEST_SYMBOL = 20
@@ -256,6 +256,10 @@ _for = partial(
     re.fullmatch,
     r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*",
 )
+_with_formula = partial(
+    re.fullmatch,
+    r"(?P<range>for \w{1,40} in [\w+ -]{1,40}\.\.[\w+ -]{1,40}) *: *(?P<formula>[^:\n]*\S)",
+)
 _AN_EQUATION = Placed("an equation", equation=True)
 
 
@@ -265,6 +269,7 @@ class EquationOrMany(Struct, frozen=True):
     words = "an equation, or `for t in 1..3:` with a list of equations under it"
 
     def read(self, node: Node, name: str, complaints: Complaints) -> Text | ForEach | None:
+        node = _in_one_line(node) or node
         key = _key_of_many(node)
         if key is None:
             return _AN_EQUATION.read(node, name, complaints)
@@ -291,6 +296,18 @@ class EquationOrMany(Struct, frozen=True):
         many = {"^for ": _OF_MANY.schema()}
         listed = {"type": "object", "patternProperties": many, "additionalProperties": False}
         return {"anyOf": [_AN_EQUATION.schema(), listed]}
+
+
+def _in_one_line(node: Node) -> MapNode | None:
+    """`"for t in 1..3: h_t = …"` in quotes as the range and what stands under it."""
+    found = _with_formula(node.text) if isinstance(node, ScalarNode) else None
+    if found is None:
+        return None
+    inside = node.inside if isinstance(node, ScalarNode) else node.mark
+    formula = moved(inside, found.start("formula"))
+    key = ScalarNode(found["range"], "plain", inside.line, inside.column)
+    value = ScalarNode(found["formula"], "plain", formula.line, formula.column)
+    return MapNode(node.line, node.column, {key.text: Entry(key, value)})
 
 
 def _is_nothing(node: Node) -> bool:
@@ -346,7 +363,7 @@ def _joined(items: Sequence[Node], complaints: Complaints) -> Iterator[Node]:
     yield from parts
 
 
-_OF_MANY = Equations(_AN_EQUATION, "a list of equations")
+_OF_MANY = Equations(_AN_EQUATION, "a list of equations", single=True)
 
 
 def _key_of_many(node: Node) -> ScalarNode | None:
