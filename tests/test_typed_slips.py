@@ -357,7 +357,7 @@ def test_what_only_looks_like_a_slip_is_not_told() -> None:
     load("notes: |\n  x:[1]\n  y = 2\ntitle: a:b\n" + PROBLEM)
 
 
-BROKEN = ["Z1 [1, 2]", "Z1:[1, 2]", "Z1 = [1, 2]", "Z1: [1, 2]]", "Z1: [1, 2", "Z1: {1, 2",
+BROKEN = ["Z1 [1, 2]", "Z1:[1, 2]", "Z1 == [1, 2]", "Z1: [1, 2]]", "Z1: [1, 2", "Z1: {1, 2",
           "Z1: \"1 2", "Z1:\n    - [1, 2\n    - [3, 4]"]  # fmt: skip
 
 
@@ -370,6 +370,12 @@ def test_a_line_that_is_no_yaml_spoils_no_other(line: str) -> None:
     assert bad.trouble is not None
     assert bad.mark.line == 4 + line.count("- [1")
     assert [found.answers[id].trouble for id in ("L", "Yhat")] == [None, None]
+
+
+def test_an_equals_sign_spoils_nothing() -> None:
+    found = sheet("student: Anna\nanswers:\n  L: 0.5\n  Z1 = [1, 2]\n  Yhat: [1, 2]\n")
+    assert [found.answers[id].trouble for id in ("L", "Z1", "Yhat")] == [None] * 3
+    assert [mark.line for _, mark in found.remarks] == [4]
 
 
 def test_lines_without_a_name_are_remarks() -> None:
